@@ -1,0 +1,48 @@
+# Every command sets up what it needs: a virtual environment in .venv, by uv where it is installed, else by pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-contract check format bench setup clean
+
+setup: $(STAMP)
+
+# The lock first, with its hashes; then the project itself, whose dependencies are all there.
+$(STAMP): constraints.txt pyproject.toml
+	@start=$$(date +%s); \
+	if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	else \
+	  "$(PYTHON)" -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	fi && touch $(STAMP) && echo "set up in $$(( $$(date +%s) - start )) s"
+
+demo: setup
+	@$(BIN)/scrumbut demo -o demo-out
+
+test: setup
+	$(BIN)/python -m pytest -q -m "not contract"
+
+# Needs an environment with a real MLflow: SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
+test-contract: setup
+	$(BIN)/python -m pytest -q -m contract
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) demo-out bench-out build *.egg-info

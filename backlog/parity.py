@@ -1,0 +1,40 @@
+"""Parity: the same metric, same definition, in dev and prod, within a tolerance."""
+
+from dataclasses import dataclass
+
+from backlog.metric import Better, Metric
+from backlog.progress import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """`gap` is dev minus prod in the metric's unit, positive where prod is worse; `holds` is None where the two
+    cannot be compared, and `why` then says so."""
+
+    gap: float | None
+    tolerance: float | None
+    holds: bool | None
+    why: str = ""
+
+
+def compare(
+    dev: tuple[Metric, Standing] | None, prod: tuple[Metric, Standing] | None, min_effect: float | None
+) -> Parity:
+    """Whether prod does as well as dev.
+
+    The tolerance is the metric's own, else the smallest effect worth acting on: a gap below it would not have
+    been acted on either. Better in prod than in dev holds. Unnamed evaluation sets count as comparable, two
+    different names never.
+    """
+    if dev is None or prod is None:
+        return Parity(None, None, None, f"no reading in {'dev' if dev is None else 'prod'} yet")
+    (dev_metric, dev_standing), (prod_metric, prod_standing) = dev, prod
+    tolerance = prod_metric.tolerance or dev_metric.tolerance or min_effect
+    if dev_metric.eval_set and prod_metric.eval_set and dev_metric.eval_set != prod_metric.eval_set:
+        names = f'"{dev_metric.eval_set}" and "{prod_metric.eval_set}"'
+        return Parity(None, tolerance, None, f"not comparable: evaluation sets {names} differ")
+    sign = 1 if dev_metric.better is Better.UP else -1
+    gap = sign * (dev_standing.best - prod_standing.best)
+    if tolerance is None:
+        return Parity(gap, None, None, "no tolerance set")
+    return Parity(gap, tolerance, gap <= tolerance)

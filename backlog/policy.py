@@ -1,0 +1,25 @@
+"""What the team put in the place of timeboxes: limits, appetites and the written policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+APPETITE_DAYS = {"S": 3, "M": 10, "L": 30}  # calendar days; [appetite] in config.toml overrides
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyItem:
+    """One Scrum rule the team dropped: "sprints, but …, because …, instead …"."""
+
+    but: str
+    because: str
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The team's numbers: work-in-progress limits and appetites in calendar days."""
+
+    wip_person: int = 2
+    wip_goal: int = 5
+    appetite_days: Mapping[str, int] = field(default_factory=lambda: dict(APPETITE_DAYS))
+    policy: tuple[PolicyItem, ...] = ()

@@ -1,0 +1,243 @@
+"""Everything a report may speak of, as of one moment.
+
+A report renders a snapshot and nothing else, so an old report renders to the same bytes again and every surface
+shows the same numbers. Times are aware; numbers are finite or None.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from backlog.experiment import Decision, Kind, Outcome, Stage
+from backlog.metric import Better
+
+
+class Health(StrEnum):
+    """Where a goal stands. Unknown is grey: we do not know."""
+
+    ON_TRACK = "on track"
+    AT_RISK = "at risk"
+    OFF_TRACK = "off track"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The ISO week a report covers: `key` is `2026-W47`, `start` and `end` its Mondays at midnight in `zone`."""
+
+    key: str
+    start: datetime
+    end: datetime
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDot:
+    """One run for a chart: NaN values travel as None with `failed` true."""
+
+    at: datetime
+    value: float | None
+    failed: bool
+    this_week: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One metric in one environment. `best_before` is the best at the week's start; `runs_week` and `failed_week`
+    count this week's runs; `by_week` is the best so far at the end of each of the last ten weeks, oldest first."""
+
+    environment: str
+    source: str
+    best: float | None
+    best_at: datetime | None
+    best_before: float | None
+    runs: int
+    failed: int
+    runs_week: int
+    failed_week: int
+    runs_week_before: int
+    failed_week_before: int
+    by_week: tuple[float | None, ...]
+    dots: tuple[RunDot, ...]
+    read_at: datetime | None
+    eval_set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Dev against prod: see `parity.Parity`."""
+
+    gap: float | None
+    tolerance: float | None
+    holds: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoalLine:
+    """A goal with its metric's way from baseline over best to target, and its derived health with the reason."""
+
+    key: str
+    statement: str
+    anti_goals: tuple[str, ...]
+    metric: str
+    unit: str
+    better: Better | None
+    baseline: float | None
+    target: float | None
+    met: bool
+    health: Health
+    health_before: Health | None
+    evidence: str
+    tracks: tuple[Track, ...]
+    parity: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentLine:
+    """An experiment as the report names it. `tracks` are its own runs only; `age_days` counts from running;
+    `health` is derived for experiments in progress, None elsewhere."""
+
+    key: str
+    title: str
+    goal: str
+    kind: Kind
+    stage: Stage
+    owner: str
+    issue_key: str
+    issue_url: str
+    hypothesis: str
+    metric: str
+    unit: str
+    better: Better | None
+    target: float | None
+    min_effect: float | None
+    appetite: str
+    appetite_days: int | None
+    age_days: int | None
+    blocked_reason: str
+    outcome: Outcome | None
+    learning: str
+    decision: Decision | None
+    decision_reason: str
+    next_key: str
+    went_back: int
+    health: Health | None
+    goal_met: bool
+    changed_week: bool
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A reason to look. `subject` is the goal's or experiment's key; `exposure` (0..1) orders risks; `trend` is
+    "new" or "continuing"."""
+
+    rule: str
+    subject: str
+    cause: str
+    effect: str
+    evidence: str
+    owner: str
+    action: str
+    review_on: date
+    exposure: float
+    trend: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionNeeded:
+    """A question that waits for a person. `default` is what happens when nobody answers."""
+
+    subject: str
+    title: str
+    question: str
+    options: tuple[str, ...]
+    owner: str
+    default: str
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference of the week; `what` leaves the subject out ("started", "moved to observing")."""
+
+    at: datetime
+    subject: str
+    title: str
+    what: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """One concluded experiment of the week and what it means for the goal."""
+
+    key: str
+    title: str
+    goal: str
+    outcome: Outcome
+    learning: str
+    decision: Decision
+    so_what: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Work in progress against its limit, ages, and the rate of answers. `finished_ever` is the sample size that
+    decides whether the team's own history speaks; `good_ever` of them had a good outcome."""
+
+    wip: int
+    wip_limit: int
+    oldest: tuple[tuple[str, int], ...]
+    finished_week: int
+    finished_ever: int
+    good_ever: int
+    history_needed: int
+    ideas: int
+    ready: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A metric source: when it was last read, and the error if the last read failed."""
+
+    name: str
+    kind: str
+    read_at: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """One line of the ScrumBut policy."""
+
+    but: str
+    because: str
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a weekly report says. `late` is true when it was due more than an hour before `made_at`; `people`
+    maps user ids to names, for every id used anywhere here."""
+
+    report: str
+    audience: str
+    id: str
+    period: Period
+    made_at: datetime
+    late: bool
+    schedule: str
+    public_url: str
+    goals: tuple[GoalLine, ...]
+    experiments: tuple[ExperimentLine, ...]
+    decisions: tuple[DecisionNeeded, ...]
+    learned: tuple[Learned, ...]
+    changes: tuple[Change, ...]
+    risks: tuple[Risk, ...]
+    flow: Flow
+    sources: tuple[SourceLine, ...]
+    policy: tuple[PolicyLine, ...]
+    people: dict[str, str]

@@ -1,0 +1,321 @@
+"""One week of the backlog as a snapshot: takes everything known, judges it, and fixes it for the report.
+
+Renders nothing and reads nothing; what a surface says of the snapshot is the report's business.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
+from backlog.goal import Goal
+from backlog.health import experiment_health, goal_health
+from backlog.metric import DEV, PROD, Better, Metric, RunValue
+from backlog.parity import Parity, compare
+from backlog.progress import best_by_week, standing
+from backlog.risk import Situation, find_risks
+from backlog.snapshot import (
+    Change,
+    Comparison,
+    DecisionNeeded,
+    ExperimentLine,
+    Flow,
+    GoalLine,
+    Health,
+    Learned,
+    Period,
+    PolicyLine,
+    Risk,
+    RunDot,
+    Snapshot,
+    SourceLine,
+    Track,
+)
+
+WEEK = timedelta(days=7)
+WEEKS_SHOWN = 10
+HISTORY_NEEDED = 10  # finished experiments before the team's own percentiles speak
+LATE = timedelta(hours=1)  # a report later than this says so
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Which report this is: name, audience, the time it was due, and how it is scheduled."""
+
+    report: str
+    audience: str
+    due_at: datetime
+    zone: str
+    schedule: str = ""
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about the backlog. `entries` are the week's timeline lines with their experiment's key;
+    `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names."""
+
+    situation: Situation
+    entries: Sequence[tuple[str, Entry]]
+    read_at: Mapping[int, datetime]
+    updated_at: Mapping[str, datetime]
+    sources: Sequence[SourceLine]
+    people: Mapping[str, str]
+    previous: Snapshot | None = None
+
+
+def period_of(due_at: datetime, zone: str) -> Period:
+    """The ISO week that held most of the seven days before `due_at`, in local time: on Monday morning the week
+    before, on Friday afternoon the current one. Keyed by local week, so changing clocks never shifts it."""
+    local = due_at.astimezone(ZoneInfo(zone)) - timedelta(days=3, hours=12)
+    monday = (local - timedelta(days=local.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    year, week, _ = monday.isocalendar()
+    return Period(f"{year}-W{week:02d}", monday, monday + WEEK, zone)
+
+
+def report_id(report: str, audience: str, period: Period) -> str:
+    """A report's identity, `weekly-manager-2026-W47`: one report, one audience, one period."""
+    return f"{report}-{audience}-{period.key}"
+
+
+def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
+    """The week's snapshot; the same arguments give an equal one."""
+    s = known.situation
+    period = period_of(occasion.due_at, occasion.zone)
+    risks = find_risks(s, known.previous.risks if known.previous else ())
+    return Snapshot(
+        report=occasion.report,
+        audience=occasion.audience,
+        id=report_id(occasion.report, occasion.audience, period),
+        period=period,
+        made_at=s.now,
+        late=s.now - occasion.due_at > LATE,
+        schedule=occasion.schedule,
+        public_url=occasion.public_url,
+        goals=tuple(_goal_line(goal, known, period, risks) for goal in s.goals),
+        experiments=tuple(_experiment_line(e, known, period, risks) for e in s.experiments),
+        decisions=tuple(_decisions(s)),
+        learned=tuple(_learned(known, period)),
+        changes=tuple(_changes(known, period)),
+        risks=tuple(risks),
+        flow=_flow(s, period),
+        sources=tuple(known.sources),
+        policy=tuple(PolicyLine(item.but, item.because, item.instead) for item in s.rules.policy),
+        people=dict(known.people),
+    )
+
+
+def _goal_line(goal: Goal, known: Known, period: Period, risks: Sequence[Risk]) -> GoalLine:
+    s = known.situation
+    own = [e for e in s.experiments if e.goal == goal.key]
+    subjects = {goal.key, *(e.key for e in own)}
+    metrics = [m for m in s.metrics if m.goal == goal.key and m.name == goal.metric]
+    tracks = tuple(_track(m, s.runs.get(m.id, ()), known, period) for m in metrics)
+    better = goal.better or next((m.better for m in metrics), None)
+    best = _best_of(tracks, better)
+    parity = goal_parity(metrics, s.runs)
+    health, evidence = goal_health(
+        own,
+        [risk for risk in risks if risk.subject in subjects],
+        parity,
+        best is not None,
+        known.updated_at.get(goal.key),
+        s.now,
+    )
+    before = known.previous and next((g.health for g in known.previous.goals if g.key == goal.key), None)
+    return GoalLine(
+        key=goal.key,
+        statement=goal.statement,
+        anti_goals=goal.anti_goals,
+        metric=goal.metric,
+        unit=next((m.unit for m in metrics), ""),
+        better=better,
+        baseline=goal.baseline,
+        target=goal.target,
+        met=_met(best, goal.target, better),
+        health=health,
+        health_before=before or None,
+        evidence=evidence,
+        tracks=tracks,
+        parity=Comparison(parity.gap, parity.tolerance, parity.holds, parity.why) if parity else None,
+    )
+
+
+def goal_parity(metrics: Sequence[Metric], runs: Mapping[int, Sequence[RunValue]]) -> Parity | None:
+    """Dev against prod over all runs of one metric; None unless it is defined in both environments."""
+    by_environment = {m.environment: m for m in metrics}
+    dev, prod = by_environment.get(DEV), by_environment.get(PROD)
+    if dev is None or prod is None:
+        return None
+    dev_standing = standing(runs.get(dev.id, ()), dev.better)
+    prod_standing = standing(runs.get(prod.id, ()), prod.better)
+    return compare(
+        (dev, dev_standing) if dev_standing else None, (prod, prod_standing) if prod_standing else None, None
+    )
+
+
+def _track(metric: Metric, runs: Sequence[RunValue], known: Known, period: Period) -> Track:
+    done = [run for run in runs if run.at < known.situation.now]
+    now_standing = standing(done, metric.better)
+    before = standing((run for run in done if run.at < period.start), metric.better)
+    week = _between(done, period.start, period.end)
+    week_before = _between(done, period.start - WEEK, period.start)
+    first_shown = period.end - WEEKS_SHOWN * WEEK
+    return Track(
+        environment=metric.environment,
+        source=metric.source,
+        best=now_standing.best if now_standing else None,
+        best_at=now_standing.best_at if now_standing else None,
+        best_before=before.best if before else None,
+        runs=len(done),
+        failed=sum(run.failed for run in done),
+        runs_week=len(week),
+        failed_week=sum(run.failed for run in week),
+        runs_week_before=len(week_before),
+        failed_week_before=sum(run.failed for run in week_before),
+        by_week=best_by_week(done, metric.better, period.end, WEEKS_SHOWN),
+        dots=tuple(_dot(run, period) for run in done if run.at >= first_shown),
+        read_at=known.read_at.get(metric.id),
+        eval_set=metric.eval_set,
+    )
+
+
+def _between(runs: Iterable[RunValue], start: datetime, end: datetime) -> list[RunValue]:
+    return [run for run in runs if start <= run.at < end]
+
+
+def _dot(run: RunValue, period: Period) -> RunDot:
+    value = None if run.failed else run.value
+    return RunDot(run.at, value, run.failed, period.start <= run.at < period.end)
+
+
+def _best_of(tracks: Sequence[Track], better: Better | None) -> float | None:
+    return (better or Better.UP).best(track.best for track in tracks if track.best is not None)
+
+
+def _met(best: float | None, target: float | None, better: Better | None) -> bool:
+    if best is None or target is None or better is None:
+        return False
+    return best == target or better.beats(best, target)
+
+
+def _experiment_line(e: Experiment, known: Known, period: Period, risks: Sequence[Risk]) -> ExperimentLine:
+    s = known.situation
+    goal = next((g for g in s.goals if g.key == e.goal), None)
+    metrics = [m for m in s.metrics if m.goal == e.goal and m.name == (e.metric or (goal.metric if goal else ""))]
+    tracks = tuple(_track(m, _runs_of(e, m, s.runs), known, period) for m in metrics)
+    better = next((m.better for m in metrics), None)
+    target = goal.target if goal and goal.metric == e.metric else None
+    issue = s.issue(e)
+    return ExperimentLine(
+        key=e.key,
+        title=e.title,
+        goal=e.goal,
+        kind=e.kind,
+        stage=e.stage,
+        owner=e.owner,
+        issue_key=issue.key if issue else e.issue_key,
+        issue_url=issue.url if issue else e.issue_url,
+        hypothesis=e.hypothesis,
+        metric=e.metric,
+        unit=next((m.unit for m in metrics), ""),
+        better=better,
+        target=target,
+        min_effect=e.min_effect,
+        appetite=e.appetite,
+        appetite_days=s.rules.appetite_days.get(e.appetite),
+        age_days=e.age_days(s.now),
+        blocked_reason=e.blocked_reason,
+        outcome=e.outcome,
+        learning=e.learning,
+        decision=e.decision,
+        decision_reason=e.decision_reason,
+        next_key=e.next_key,
+        went_back=e.went_back,
+        health=experiment_health(
+            e, [r for r in risks if r.subject == e.key], sum(t.runs - t.failed for t in tracks), s.now
+        ),
+        goal_met=_met(_best_of(tracks, better), target, better),
+        changed_week=any(key == e.key and period.start <= entry.at < period.end for key, entry in known.entries),
+        tracks=tracks,
+    )
+
+
+def _runs_of(e: Experiment, metric: Metric, runs: Mapping[int, Sequence[RunValue]]) -> list[RunValue]:
+    return [run for run in runs.get(metric.id, ()) if run.experiment == e.key]
+
+
+def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
+    for e in s.active:
+        issue = s.issue(e)
+        if e.stage is Stage.DECIDING:
+            found = f"The outcome is {e.outcome}: {e.learning}" if e.outcome else "Its outcome is still unnamed."
+            yield _needed(e, f"Decide what to do about {e.title}. {found}", ("adopt", "iterate", "pivot", "stop"))
+        elif issue and issue.done:
+            asked = f'{issue.key} is "{issue.status}" in Jira. Name the outcome and decide about {e.title}.'
+            yield _needed(e, asked, ("name the outcome", f"reopen {issue.key}"))
+        elif (e.age_days(s.now) or 0) > s.rules.appetite_days.get(e.appetite, 10**6):
+            yield _needed(e, f"Bet again on {e.title}, or stop it: its appetite is spent.", ("go on", "stop"))
+
+
+def _needed(e: Experiment, question: str, options: tuple[str, ...]) -> DecisionNeeded:
+    default = "it stays open and is asked again next week"
+    return DecisionNeeded(e.key, e.title, question, options, e.owner, default, Health.AT_RISK)
+
+
+def _learned(known: Known, period: Period) -> Iterable[Learned]:
+    s = known.situation
+    for e in s.experiments:
+        if not (e.decision and e.outcome and e.decided_at and period.start <= e.decided_at < period.end):
+            continue
+        runs = sum(len(_runs_of(e, m, s.runs)) for m in s.metrics if m.goal == e.goal and m.name == e.metric)
+        yield Learned(e.key, e.title, e.goal, e.outcome, e.learning, e.decision, _so_what(e), runs)
+
+
+def _so_what(e: Experiment) -> str:
+    if e.decision is Decision.ADOPT:
+        return f"adopted and watched in production: {e.decision_reason}"
+    if e.outcome is Outcome.BAD:
+        return f"a cost avoided: {e.decision_reason}"
+    if e.next_key:
+        return f"{e.next_key} follows from it: {e.decision_reason}"
+    return f"{e.decision}: {e.decision_reason}"
+
+
+SENTENCES = {
+    "created": "new on the backlog",
+    "started": "started",
+    "went back": "went back to {stage}",
+    "moved": "moved to {stage}",
+    "blocked": "blocked: {text}",
+    "unblocked": "unblocked",
+    "outcome": "outcome {text}",
+    "decided": "concluded, {text}",
+}
+
+
+def _changes(known: Known, period: Period) -> Iterable[Change]:
+    titles = {e.key: e.title for e in known.situation.experiments}
+    for key, entry in known.entries:
+        sentence = SENTENCES.get(entry.act)
+        if sentence and period.start <= entry.at < period.end:
+            what = sentence.format(stage=entry.changes.get("stage", ""), text=entry.text)
+            yield Change(entry.at, key, titles.get(key, key), what, entry.who)
+
+
+def _flow(s: Situation, period: Period) -> Flow:
+    running = [e for e in s.experiments if e.stage.in_progress]
+    finished = [e for e in s.experiments if e.stage.finished]
+    ages = sorted(((e.key, e.age_days(s.now) or 0) for e in running), key=lambda pair: (-pair[1], pair[0]))
+    return Flow(
+        wip=len(running),
+        wip_limit=s.rules.wip_goal * max(1, len(s.goals)),
+        oldest=tuple(ages[:3]),
+        finished_week=sum(bool(e.decided_at and period.start <= e.decided_at < period.end) for e in finished),
+        finished_ever=len(finished),
+        good_ever=sum(e.outcome is Outcome.GOOD for e in finished),
+        history_needed=HISTORY_NEEDED,
+        ideas=sum(e.stage in (Stage.IDEA, Stage.FRAMED) for e in s.experiments),
+        ready=sum(e.stage is Stage.READY for e in s.experiments),
+    )

@@ -1,0 +1,1 @@
+"""The process: when, on whose request, with what."""

@@ -1,0 +1,213 @@
+"""`scrumbut`: every command of the product. Exit codes: 0 fine, 1 something is wrong and named, 2 wrong use.
+
+What is heavy (pandas, Slack, Jira, the web) is imported inside the command that needs it.
+"""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bot.config import Settings
+    from bot.flows.services import Caller, Services
+
+app = typer.Typer(
+    name="scrumbut",
+    help="Agile for machine-learning work: an untimeboxed experiment backlog between Slack, Jira and your tracker.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", envvar="SCRUMBUT_CONFIG", help="The configuration file."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data for scripts.")]
+DEFAULT_CONFIG = Path("config.toml")
+
+
+class Surface(StrEnum):
+    """What a report can be written as."""
+
+    SLACK = "slack"
+    HTML = "html"
+    TEXT = "text"
+
+
+@app.command()
+def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the bot: Slack, the clock and the workers in one process."""
+    from bot.serve import serve as run
+
+    with _opened(config) as (settings, services):
+        run(settings, services)
+
+
+@app.command()
+def tick(
+    once: Annotated[bool, typer.Option("--once", help="Run what is due and end.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Run all that is due now, and end when nothing is pending any more."""
+    if not once:
+        _fail("tick runs once: scrumbut tick --once. The clock that keeps ticking is scrumbut serve.", code=2)
+    from backlog.cadence import read_span
+    from bot.schedule import schedules_of
+    from bot.work import run_until_settled
+
+    with _opened(config) as (settings, services):
+        run_until_settled(services, schedules_of(services, read_span(settings.sync.every)))
+
+
+@app.command()
+def sync(
+    full: Annotated[bool, typer.Option("--full", help="Everything in scope, not only what changed.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Read Jira now."""
+    _run_verb(["sync", *(["--full"] if full else [])], config, as_json)
+
+
+@app.command()
+def poll(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Read every metric source now."""
+    from bot.flows.poll_metrics import poll_source
+
+    with _opened(config) as (_, services):
+        if not services.sources:
+            _fail(f"{config}: there is no source to poll. Add one as [[sources]].")
+        polled = [poll_source(services, plan) for plan in services.sources.values()]
+    if as_json:
+        typer.echo(json.dumps([{"source": p.source, "readings": p.readings, "error": p.error} for p in polled]))
+    for done in polled:
+        if done.error:
+            typer.echo(done.error, err=True)
+        elif not as_json:
+            typer.echo(f"{done.source}: {done.metrics} metrics, {done.readings} new readings")
+    raise typer.Exit(1 if any(done.error for done in polled) else 0)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Which report, such as weekly.")] = "weekly",
+    surface: Annotated[Surface, typer.Option("--format", help="What to write.")] = Surface.TEXT,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; else standard output.")] = None,
+    audience: Annotated[str, typer.Option(help="For whom, where a report has several audiences.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Write a report as it would be due now; nothing is posted or stored."""
+    from bot.flows.write_report import find_plan, preview_report, render
+
+    with _opened(config) as (_, services):
+        plan = find_plan(services, name, audience)
+        rendered = render(preview_report(services, plan), plan, surface.value)
+    if rendered.note:
+        typer.echo(rendered.note, err=True)
+    if output is None:
+        typer.echo(rendered.body)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(rendered.body, encoding="utf-8")
+        typer.echo(f"Wrote {output}.")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="The verbs of /exp: scrumbut exp list. `scrumbut exp help` shows them all.",
+)
+def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run one verb."""
+    from bot.verbs import split_line
+
+    # The shell took the quotes; a word with spaces gets them back, so that phone-typed dashes read alike everywhere.
+    line = " ".join('"' + word.replace('"', '\\"') + '"' if " " in word or not word else word for word in ctx.args)
+    _run_verb(split_line(line), config, as_json)
+
+
+@app.command()
+def demo(output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out")) -> None:
+    """Play the main job offline against stand-ins of Slack and Jira on this machine."""
+    from bot.demo import play
+
+    play(output)
+
+
+@app.command()
+def sandbox(
+    slack_port: Annotated[int, typer.Option(help="Port of the Slack stand-in.")] = 4010,
+    jira_port: Annotated[int, typer.Option(help="Port of the Jira stand-in.")] = 4011,
+    load: Annotated[Path | None, typer.Option(help="Issues to load, JSON lines.")] = None,
+) -> None:
+    """Run the stand-ins of Slack and Jira until Ctrl-C."""
+    from sandbox.serving import serve_forever
+
+    serve_forever(slack_port, jira_port, load)
+
+
+def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
+    from bot.terminal import to_json, to_text
+    from bot.verbs import Request, answer
+
+    with _opened(config) as (_, services):
+        said = answer(words, Request(services, _caller()))
+    text = to_json(said) if as_json else to_text(said)
+    if text:
+        typer.echo(text, err=bool(said.problem) and not as_json)
+    raise typer.Exit({"": 0, "refused": 1, "wrong use": 2}[said.problem])
+
+
+def _caller() -> "Caller":
+    from bot.flows.services import Caller
+
+    name = getpass.getuser()
+    return Caller(name, name)
+
+
+@contextmanager
+def _opened(config: Path) -> "Iterator[tuple[Settings, Services]]":
+    """Settings and services for one command; what a person can mend ends it with one line and exit code 1."""
+    from backlog.errors import BacklogError
+    from bot.clock import clock_from
+    from bot.config import ConfigError, load_settings
+    from bot.logs import configure_logs
+    from bot.wiring import open_services
+    from integrations.http import IntegrationError
+
+    configure_logs()
+    try:
+        settings = load_settings(config)
+        services = open_services(settings, clock_from(os.environ.get("SCRUMBUT_NOW", ""), settings.testing.allow))
+        try:
+            yield settings, services
+        finally:
+            services.database.close()
+    except (ConfigError, BacklogError, IntegrationError) as error:
+        _fail(str(error))
+
+
+def _fail(text: str, code: int = 1) -> None:
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The entry point of the `scrumbut` command."""
+    # A pipe that closes early (`scrumbut exp list | head`) is no error worth a traceback.
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""config.toml and the environment, as frozen settings; the first wrong key is named with file and remedy.
+
+A key is declared here with the feature that uses it, and in `config.example.toml`; unknown ones are refused.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from backlog.cadence import read_span, read_weekly
+from backlog.errors import BacklogError
+from backlog.policy import APPETITE_DAYS
+
+SourceKind = Literal["mlflow", "csv", "jsonl"]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: file, key and remedy."""
+
+
+def _checked_by(read: Any) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except BacklogError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    return AfterValidator(check)
+
+
+Span = Annotated[str, _checked_by(read_span)]
+WeeklyText = Annotated[str, _checked_by(read_weekly)]
+
+
+class Section(BaseModel):
+    """A table of config.toml; what it does not declare is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Slack(Section):
+    """`[slack]`"""
+
+    bot_token: SecretStr = SecretStr("")
+    signing_secret: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
+    api_url: str = "https://slack.com/api/"
+    command: str = "/exp"
+    channel: str = ""
+
+    @model_validator(mode="after")
+    def check_tokens(self) -> "Slack":
+        """Each token begins as Slack begins it; a swapped one is told where it belongs."""
+        starts = {"xoxb-": "bot_token", "xapp-": "app_token", "xoxp-": "nowhere here: a user token is not needed"}
+        for name in ("bot_token", "app_token", "signing_secret"):
+            value = getattr(self, name).get_secret_value()
+            own = {"bot_token": "xoxb-", "app_token": "xapp-"}.get(name)
+            found = next((start for start in starts if value.startswith(start)), None)
+            if value and found != own:
+                found_words = f'begins with "{found}" and belongs to {starts[found]}' if found else "is no Slack token"
+                wanted = f'One that begins with "{own}"' if own else "The signing secret (Basic Information)"
+                raise ValueError(f"{name}: what is there {found_words}. {wanted} belongs here.")
+        if not self.api_url.endswith("/api/"):
+            raise ValueError(f'api_url: "{self.api_url}" must end in /api/, such as https://slack.com/api/.')
+        if not self.command.startswith("/"):
+            raise ValueError(f'command: "{self.command}" must begin with a slash, such as /exp.')
+        if self.bot_token.get_secret_value() and not (
+            self.signing_secret.get_secret_value() or self.app_token.get_secret_value()
+        ):
+            raise ValueError(
+                "signing_secret: missing. Set it (HTTP mode, Basic Information → Signing Secret) "
+                "or app_token (Socket Mode)."
+            )
+        return self
+
+
+class Web(Section):
+    """`[web]`"""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    public_url: str = ""
+
+
+class Jira(Section):
+    """`[jira]`"""
+
+    url: str = ""
+    email: str = ""
+    token: SecretStr = SecretStr("")
+    pat: SecretStr = SecretStr("")
+    jql: str = ""
+    deployment: Literal["cloud", "server"] = "cloud"
+    fields: dict[Literal["sprint"], str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def check_account(self) -> "Jira":
+        """Where Jira is used, the account and the scope are complete."""
+        if not self.url:
+            return self
+        if not self.url.startswith(("https://", "http://")):
+            raise ValueError(f'url: "{self.url}" must begin with https://.')
+        if self.deployment == "cloud" and not (self.email and self.token.get_secret_value()):
+            raise ValueError("email and token: Jira Cloud needs both (id.atlassian.com → API tokens).")
+        if self.deployment == "server" and not self.pat.get_secret_value():
+            raise ValueError("pat: Jira Data Center needs a personal access token (Profile → PATs).")
+        if not self.jql.strip():
+            raise ValueError('jql: missing. Name the issues to follow, such as jql = "project = ML".')
+        return self
+
+
+class DatabaseSection(Section):
+    """`[database]`"""
+
+    url: str = "sqlite:///scrumbut.db"
+
+
+class SourceSection(Section):
+    """One `[[sources]]`"""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    kind: SourceKind
+    url: str
+    every: Span = "15m"
+
+
+class ReportSection(Section):
+    """One `[[reports]]`"""
+
+    name: Literal["weekly"] = "weekly"
+    audience: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)] = "manager"
+    schedule: WeeklyText = "mon 09:00 UTC"
+    channel: str = ""
+    templates: str = ""
+
+
+class PolicySection(Section):
+    """One `[[policy]]`"""
+
+    but: str
+    because: str
+    instead: str
+
+
+class Limits(Section):
+    """`[limits]`"""
+
+    wip_person: Annotated[int, Field(ge=1)] = 2
+    wip_goal: Annotated[int, Field(ge=1)] = 5
+
+
+class Appetite(Section):
+    """`[appetite]`"""
+
+    S: Annotated[int, Field(ge=1)] = APPETITE_DAYS["S"]
+    M: Annotated[int, Field(ge=1)] = APPETITE_DAYS["M"]
+    L: Annotated[int, Field(ge=1)] = APPETITE_DAYS["L"]
+
+
+class Outbox(Section):
+    """`[outbox]`"""
+
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 10
+    quiet_s: Annotated[float, Field(gt=0, le=3600)] = 60
+
+
+class Sync(Section):
+    """`[sync]`"""
+
+    every: Span = "10m"
+
+
+class Testing(Section):
+    """`[testing]`"""
+
+    allow: bool = False
+
+
+class Settings(BaseSettings):
+    """All of config.toml; `SCRUMBUT_SECTION__KEY` in the environment wins over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCRUMBUT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    slack: Slack = Slack()
+    web: Web = Web()
+    jira: Jira = Jira()
+    database: DatabaseSection = DatabaseSection()
+    sources: tuple[SourceSection, ...] = ()
+    reports: tuple[ReportSection, ...] = ()
+    policy: tuple[PolicySection, ...] = ()
+    limits: Limits = Limits()
+    appetite: Appetite = Appetite()
+    outbox: Outbox = Outbox()
+    sync: Sync = Sync()
+    testing: Testing = Testing()
+
+    @model_validator(mode="after")
+    def check_names(self) -> "Settings":
+        """Names of sources and reports are what schedules and metrics refer to."""
+        named = {
+            "sources": [source.name for source in self.sources],
+            "reports": [f"{report.name} for {report.audience}" for report in self.reports],
+        }
+        for section, names in named.items():
+            double = next((name for name in names if names.count(name) > 1), None)
+            if double:
+                raise ValueError(f'[[{section}]]: "{double}" is there twice. Give each its own name.')
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file; nothing else."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings of that file and the environment. Raises ConfigError with file, key and remedy."""
+    try:
+        content = TomlConfigSettingsSource(Settings, path)() if path.exists() else None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}. Mend the TOML there.") from error
+    if content is None:
+        raise ConfigError(
+            f"{path}: not found. Copy config.example.toml there, or name another file: --config, SCRUMBUT_CONFIG."
+        )
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in problem["loc"]]
+    key = ".".join(where)
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(where[-1], _known_keys(where[:-1]), n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else f"Known here: {', '.join(_known_keys(where[:-1]))}."
+        return f'"{key}" is no key that scrumbut knows. {hint}'
+    if problem["type"] == "missing":
+        return f'"{key}" is missing. See config.example.toml.'
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"[{key}] {message}" if key else message
+
+
+def _known_keys(where: list[str]) -> list[str]:
+    fields = Settings.model_fields
+    for part in where:
+        if part.isdigit():
+            continue
+        annotation = fields[part].annotation if part in fields else None
+        section = next((a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields")), None)
+        if section is None:
+            return []
+        fields = section.model_fields
+    return sorted(fields)

@@ -1,0 +1,96 @@
+"""What others hear of an act: the experiment's card, a line in its thread, a decision in the channel, Jira's side.
+
+Writes outbox rows into the act's own transaction; nothing leaves before that is committed.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backlog.experiment import Entry, Experiment
+from bot.flows.progress import progress_lines
+from bot.flows.services import Services
+from reports.contents import Card
+from reports.rendering import render_card
+from store import outbox
+from store.people import load_people
+
+TOLD_IN_THREAD = {"started", "moved", "went back", "blocked", "unblocked", "noted", "outcome", "linked"}
+TOLD_IN_JIRA = {"noted", "outcome", "decided"}
+CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited"}
+
+
+def announce(connection: Connection, services: Services, experiment: Experiment, entry: Entry) -> None:
+    """Tell Slack and Jira what the act changed, each only where it is configured."""
+    people = load_people(connection)
+    who = people.get(entry.who, entry.who)
+    if services.channel:
+        _tell_slack(connection, services, experiment, entry, who, people)
+    if services.tracker is not None and experiment.issue_id:
+        _tell_jira(connection, services, experiment, entry, who)
+
+
+def _tell_slack(
+    connection: Connection,
+    services: Services,
+    experiment: Experiment,
+    entry: Entry,
+    who: str,
+    people: dict[str, str],
+) -> None:
+    name, now = f"slack:card:{experiment.key}", services.now()
+    message = render_card(_card(connection, services, experiment, people))
+    outbox.put_latest(connection, name, "slack.card", {"channel": services.channel, "name": name, **message}, now)
+    if entry.act in TOLD_IN_THREAD:
+        reply = {"channel": services.channel, "thread": name, **_sentence(f"{who} {entry.act}: {entry.text}")}
+        outbox.put(connection, name, "slack.post", reply, now)
+    if entry.act == "decided":
+        said = f"{experiment.key} {experiment.title} is decided: {entry.text}\nLearning: {experiment.learning}\n{who}"
+        decision = {"channel": services.channel, **_sentence(said)}
+        outbox.put(connection, f"slack:decision:{experiment.key}", "slack.post", decision, now)
+
+
+def _sentence(text: str) -> dict[str, Any]:
+    """A message that says just this; as rich text, so that nothing in it becomes markup or a mention."""
+    line = text.rstrip(": ")[:2_900]
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": line}]}
+    notice = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"text": notice, "blocks": [{"type": "rich_text", "elements": [section]}]}
+
+
+def _card(connection: Connection, services: Services, e: Experiment, people: dict[str, str]) -> Card:
+    age = e.age_days(services.now())
+    appetite = services.rules.appetite_days.get(e.appetite)
+    ages = [f"{age} d old" if age is not None else "", f"appetite {e.appetite} ({appetite} d)" if appetite else ""]
+    found = f"{e.outcome}: {e.learning}" if e.outcome else ""
+    decided = f"{e.decision}: {e.decision_reason}" if e.decision else ""
+    return Card(
+        key=e.key,
+        title=e.title,
+        stage=str(e.stage),
+        goal=e.goal,
+        owner=people.get(e.owner, e.owner),
+        issue_key=e.issue_key,
+        issue_url=e.issue_url,
+        question=e.hypothesis,
+        progress="; ".join(progress_lines(connection, e)),
+        age=", ".join(part for part in ages if part),
+        blocked=e.blocked_reason,
+        result=". ".join(part for part in (found, decided) if part),
+    )
+
+
+def _tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
+    target, now = f"jira:issue:{experiment.issue_id}", services.now()
+    if entry.act in TOLD_IN_JIRA:
+        comment = {"issue": experiment.issue_id, "text": f"{who} in Slack, {entry.act}: {entry.text}"}
+        outbox.put(connection, target, "jira.comment", comment, now)
+    if entry.act in CHANGES_LINK:
+        link = {
+            "issue": experiment.issue_id,
+            "global_id": f"scrumbut:{experiment.key}",
+            "url": f"{services.public_url}/experiments/{experiment.key}",
+            "title": f"{experiment.key} ({experiment.stage}) {experiment.title}"[:255],
+            "summary": experiment.hypothesis[:255],
+        }
+        outbox.put_latest(connection, f"{target}:link", "jira.remote_link", link, now)

@@ -1,0 +1,231 @@
+"""Delivers what waits in the outbox: claim, send, settle; look up first where it may have arrived already.
+
+A new kind of effect is one Delivery and one entry in DELIVERIES.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from bot.flows.services import Messenger, Services, Tracker
+from integrations.http import IntegrationError
+from reports.rendering import fallbacks
+from store import outbox
+from store.outbox import Effect
+
+log = structlog.get_logger(__name__)
+
+BACKOFF = timedelta(seconds=2)  # doubled with every attempt
+BACKOFF_MAX = timedelta(minutes=5)
+GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
+
+Result = dict[str, Any]
+
+
+class NotConfigured(Exception):
+    """The service an effect was written for is not configured any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How one kind of effect is sent, and how an attempt in doubt is resolved.
+
+    `find` asks the outside what arrived; without it, `harmless` says that sending twice changes nothing, and an
+    effect that is neither stays unknown until a person decides. `resend_unseen` sends again, once, what may not be
+    looked up: a report twice is better than none.
+    """
+
+    send: Callable[[Services, Effect], Result]
+    find: Callable[[Services, Effect], Result | None] | None = None
+    harmless: bool = False
+    resend_unseen: bool = False
+
+
+def deliver_all(services: Services) -> int:
+    """Deliver until nothing is due; returns how many attempts were made."""
+    attempts = 0
+    while deliver_next(services):
+        attempts += 1
+    return attempts
+
+
+def deliver_next(services: Services) -> bool:
+    """Deliver the next effect that is due; False when there is none."""
+    with services.database.write() as connection:
+        effect = outbox.claim(connection, services.now(), services.timeout, services.quiet)
+    if effect is None:
+        return False
+    delivery = DELIVERIES[effect.kind]
+    try:
+        result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
+    except IntegrationError as error:
+        _settle_failure(services, delivery, effect, error)
+    except NotConfigured as error:
+        _end(services, effect, outbox.DEAD, error=str(error))
+    else:
+        _settle_result(services, effect, result)
+    return True
+
+
+def _send(services: Services, delivery: Delivery, effect: Effect) -> Result | None:
+    if services.now() > effect.deadline - services.timeout / 2:
+        # The claim is stale (the process was stopped meanwhile): another one may hold the row by now.
+        return None
+    return delivery.send(services, effect)
+
+
+def _resolve(services: Services, delivery: Delivery, effect: Effect) -> Result | None:
+    """What became of an attempt in doubt: its result, or None when it must be sent again."""
+    if delivery.harmless:
+        return _send(services, delivery, effect)
+    if delivery.find is None:
+        raise IntegrationError(effect.kind, "its outcome cannot be looked up", permanent=True, unknown=True)
+    return delivery.find(services, effect)
+
+
+def _settle_result(services: Services, effect: Effect, result: Result | None) -> None:
+    if result is None:
+        with services.database.write() as connection:
+            outbox.retry(connection, effect, services.now(), "it had not arrived")
+        return
+    with services.database.write() as connection:
+        settled = outbox.settle(connection, effect, outbox.SENT, result=result)
+        if settled and effect.payload.get("name") and "ts" in result:
+            outbox.remember_message(connection, effect.payload["name"], result["channel"], result["ts"])
+    log.info("delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt)
+
+
+def _settle_failure(services: Services, delivery: Delivery, effect: Effect, error: IntegrationError) -> None:
+    now = services.now()
+    log.warning("not delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt, why=str(error))
+    if error.permanent and effect.doubtful:
+        if delivery.resend_unseen and not effect.resent:
+            log.warning("sent again, possibly double", target=effect.target)
+            with services.database.write() as connection:
+                outbox.resend(connection, effect, now, f"possibly double: {error}")
+            return
+        _end(services, effect, outbox.UNKNOWN, error=str(error))
+    elif error.permanent or now - effect.created_at > GIVE_UP:
+        _end(services, effect, outbox.DEAD, error=str(error))
+    elif error.unknown or effect.doubtful:
+        with services.database.write() as connection:
+            outbox.leave_doubtful(connection, effect, str(error))
+    else:
+        wait = max(_backoff(effect.attempt), timedelta(seconds=error.retry_after or 0))
+        with services.database.write() as connection:
+            outbox.retry(connection, effect, now + wait, str(error))
+
+
+def _end(services: Services, effect: Effect, state: str, error: str) -> None:
+    log.error("needs a person", kind=effect.kind, target=effect.target, state=state, why=error)
+    with services.database.write() as connection:
+        outbox.settle(connection, effect, state, error=error)
+
+
+def _backoff(attempt: int) -> timedelta:
+    return min(BACKOFF * (1 << min(attempt - 1, 10)), BACKOFF_MAX)
+
+
+def _slack(services: Services) -> Messenger:
+    if services.messenger is None:
+        raise NotConfigured("Slack is not configured. Set [slack] bot_token in config.toml.")
+    return services.messenger
+
+
+def _jira(services: Services) -> Tracker:
+    if services.tracker is None:
+        raise NotConfigured("Jira is not configured. Set [jira] url and token in config.toml.")
+    return services.tracker
+
+
+def _post(services: Services, effect: Effect) -> Result:
+    """Post a message; on blocks that Slack refuses, the plainer forms of the same message, one after the other."""
+    thread_ts = _thread(services, effect.payload)
+    forms = iter(_forms(effect.payload))
+    form = next(forms)
+    while True:
+        try:
+            landed = _slack(services).post(
+                effect.payload["channel"], form["text"], form["blocks"], effect.key, thread_ts
+            )
+            return {"channel": landed.channel_id, "ts": landed.ts}
+        except IntegrationError as error:
+            plainer = next(forms, None)
+            if error.code != "invalid_blocks" or plainer is None:
+                raise
+            log.warning("plainer form", target=effect.target, why=error.what)
+            form = plainer
+
+
+def _forms(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield payload
+    yield from fallbacks(dict(payload))
+
+
+def _thread(services: Services, payload: Mapping[str, Any]) -> str:
+    if not payload.get("thread"):
+        return ""
+    with services.database.read() as connection:
+        found = outbox.find_message(connection, payload["thread"])
+    if found is None:
+        # Its first message went astray for good; an answer without it would stand alone in the channel.
+        raise IntegrationError("Slack", "the message it answers was never posted.", permanent=True)
+    return found[1]
+
+
+def _find_post(services: Services, effect: Effect) -> Result | None:
+    thread_ts = _thread(services, effect.payload)
+    oldest = effect.created_at - timedelta(minutes=5)  # Slack's clock and ours differ
+    landed = _slack(services).find(effect.payload["channel"], effect.key, oldest, thread_ts)
+    return {"channel": landed.channel_id, "ts": landed.ts} if landed else None
+
+
+def _card(services: Services, effect: Effect) -> Result:
+    """Edit the experiment's one message, or post it where there is none yet."""
+    with services.database.read() as connection:
+        known = outbox.find_message(connection, effect.payload["name"])
+    if known is None:
+        return _post(services, effect)
+    _slack(services).update(*known, effect.payload["text"], effect.payload["blocks"])
+    return {"channel": known[0], "ts": known[1]}
+
+
+def _find_card(services: Services, effect: Effect) -> Result | None:
+    with services.database.read() as connection:
+        known = outbox.find_message(connection, effect.payload["name"])
+    return None if known else _find_post(services, effect)  # an edit is simply made again
+
+
+def _respond(services: Services, effect: Effect) -> Result:
+    _slack(services).respond(effect.payload["response_url"], effect.payload["text"], effect.payload["blocks"])
+    return {}
+
+
+def _comment(services: Services, effect: Effect) -> Result:
+    payload = effect.payload
+    return {"comment": _jira(services).add_comment(payload["issue"], payload["text"], effect.key)}
+
+
+def _find_comment(services: Services, effect: Effect) -> Result | None:
+    since = effect.created_at - timedelta(minutes=5)
+    found = _jira(services).find_comment(effect.payload["issue"], effect.key, since)
+    return {"comment": found} if found else None
+
+
+def _remote_link(services: Services, effect: Effect) -> Result:
+    p = effect.payload
+    _jira(services).put_remote_link(p["issue"], p["global_id"], p["url"], p["title"], p["summary"])
+    return {}
+
+
+DELIVERIES: Mapping[str, Delivery] = {
+    "slack.report": Delivery(_post, _find_post, resend_unseen=True),
+    "slack.post": Delivery(_post, _find_post),
+    "slack.card": Delivery(_card, _find_card),
+    "slack.respond": Delivery(_respond),
+    "jira.comment": Delivery(_comment, _find_comment),
+    "jira.remote_link": Delivery(_remote_link, harmless=True),
+}

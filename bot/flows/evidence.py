@@ -1,0 +1,70 @@
+"""Gathers what the gates ask about one experiment; decides nothing."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from backlog.errors import NotFound
+from backlog.experiment import Experiment, Kind
+from backlog.goal import Goal
+from backlog.lifecycle import Evidence
+from backlog.metric import DEV, PROD, Metric, RunValue
+from backlog.parity import Parity, compare
+from backlog.progress import Standing, standing
+from store.experiments import count_in_progress, kinds_on_goal
+from store.goals import find_goal
+from store.metrics import load_metrics, run_values
+
+
+def gather_evidence(connection: Connection, experiment: Experiment, jira_configured: bool) -> Evidence:
+    """What is known about the experiment, its goal and its runs, as of this transaction."""
+    goal = _goal_of(connection, experiment)
+    metrics = load_metrics(connection, goal=experiment.goal) if goal else []
+    named = [metric for metric in metrics if metric.name == (experiment.metric or (goal.metric if goal else ""))]
+    runs = {metric.environment: (metric, run_values(connection, metric)) for metric in named}
+    siblings = kinds_on_goal(connection, experiment.goal, experiment.number) if goal else []
+    return Evidence(
+        goal=goal,
+        metrics=tuple(metrics),
+        dev_runs=_dev_runs(experiment, runs.get(DEV)),
+        parity=experiment_parity(experiment, [(metric, values) for metric, values in runs.values()]),
+        baseline_experiment=next((f"EXP-{number}" for number, kind, _ in siblings if kind is Kind.BASELINE), ""),
+        prod_beats_baseline=_prod_beats_baseline(goal, runs.get(PROD)),
+        open_kinds=frozenset(kind for _, kind, stage in siblings if not stage.finished),
+        jira_configured=jira_configured,
+        wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner),
+        wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal else 0,
+    )
+
+
+def experiment_parity(experiment: Experiment, metrics: Sequence[tuple[Metric, Sequence[RunValue]]]) -> Parity:
+    """Dev against prod over the experiment's own runs."""
+    known: dict[str, tuple[Metric, Standing]] = {}
+    for metric, values in metrics:
+        own = standing((run for run in values if run.experiment == experiment.key), metric.better)
+        if own:
+            known[metric.environment] = (metric, own)
+    return compare(known.get(DEV), known.get(PROD), experiment.min_effect)
+
+
+def _goal_of(connection: Connection, experiment: Experiment) -> Goal | None:
+    try:
+        return find_goal(connection, experiment.goal) if experiment.goal else None
+    except NotFound:
+        return None
+
+
+def _dev_runs(experiment: Experiment, dev: tuple[Metric, Sequence[RunValue]] | None) -> int:
+    if dev is None:
+        return 0
+    metric, values = dev
+    if experiment.eval_set and metric.eval_set and experiment.eval_set != metric.eval_set:
+        return 0  # measured on another evaluation set: no evidence for this question
+    return sum(run.experiment == experiment.key and not run.failed for run in values)
+
+
+def _prod_beats_baseline(goal: Goal | None, prod: tuple[Metric, Sequence[RunValue]] | None) -> bool:
+    if goal is None or goal.baseline is None or prod is None:
+        return False
+    metric, values = prod
+    return any(metric.better.beats(run.value, goal.baseline) for run in values)

@@ -1,0 +1,18 @@
+"""How an experiment's own runs stand, in words."""
+
+from sqlalchemy import Connection
+
+from backlog.experiment import Experiment
+from backlog.progress import standing
+from store.metrics import load_metrics, run_values
+
+
+def progress_lines(connection: Connection, experiment: Experiment) -> list[str]:
+    """One line per environment of the experiment's metric: its best run and how many there are."""
+    lines = []
+    for metric in load_metrics(connection, goal=experiment.goal, name=experiment.metric) if experiment.metric else ():
+        own = [run for run in run_values(connection, metric) if run.experiment == experiment.key]
+        stands = standing(own, metric.better)
+        if stands:
+            lines.append(f"best {stands.best:.4g} in {metric.environment}, {stands.runs} runs")
+    return lines

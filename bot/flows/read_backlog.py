@@ -1,0 +1,123 @@
+"""Questions about the backlog, answered from what is stored; nothing here writes or goes over the network."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from backlog.errors import GateClosed, NotFound
+from backlog.experiment import Entry, Experiment, Stage
+from backlog.goal import Goal
+from backlog.issue import Issue
+from backlog.lifecycle import Lack, check_gates
+from backlog.metric import Metric
+from backlog.progress import standing
+from bot.flows.evidence import gather_evidence
+from bot.flows.progress import progress_lines
+from bot.flows.services import Services
+from store.experiments import find_experiment, load_experiments, load_timeline
+from store.goals import find_goal, load_goals
+from store.issues import find_issue
+from store.metrics import load_metrics, run_values
+from store.people import load_people, person_named
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An experiment as a person reads it: names for ids, its issue as last read, progress per environment, what is
+    missing to leave its stage, and its timeline with names."""
+
+    experiment: Experiment
+    owner: str
+    age_days: int | None
+    issue: Issue | None = None
+    progress: tuple[str, ...] = ()
+    missing: tuple[Lack, ...] = ()
+    timeline: tuple[tuple[str, Entry], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGoal:
+    """A goal with the best so far in words, its metrics, and how many experiments stand in each stage."""
+
+    goal: Goal
+    best: str
+    metrics: Sequence[Metric]
+    stages: Mapping[Stage, int]
+
+
+def list_experiments(services: Services, *, stage: str, goal: str, owner: str) -> list[Shown]:
+    """Experiments matching all filters that are not empty, in the order of their numbers."""
+    with services.database.read() as connection:
+        people = load_people(connection)
+        found = load_experiments(connection, stage=stage, goal=goal, owner=owner)
+    return [_shown(experiment, people, services.now()) for experiment in found]
+
+
+def show_experiment(services: Services, key: str) -> Shown:
+    """All that is known of one experiment. Raises NotFound."""
+    with services.database.read() as connection:
+        experiment = find_experiment(connection, key)
+        people = load_people(connection)
+        return replace(
+            _shown(experiment, people, services.now()),
+            issue=find_issue(connection, experiment.issue_key) if experiment.issue_key else None,
+            progress=tuple(progress_lines(connection, experiment)),
+            missing=_missing(connection, services, experiment),
+            timeline=tuple((people.get(e.who, e.who), e) for e in load_timeline(connection, experiment.key)),
+        )
+
+
+def _shown(experiment: Experiment, people: Mapping[str, str], now: datetime) -> Shown:
+    return Shown(experiment, people.get(experiment.owner, experiment.owner), experiment.age_days(now))
+
+
+def _missing(connection: Connection, services: Services, experiment: Experiment) -> tuple[Lack, ...]:
+    if experiment.stage.finished:
+        return ()
+    following = list(Stage)[experiment.stage.rank + 1]
+    try:
+        check_gates(experiment, following, gather_evidence(connection, experiment, services.tracker is not None))
+    except GateClosed as closed:
+        return closed.missing
+    return ()
+
+
+def show_goal(services: Services, key: str) -> ShownGoal:
+    """All that is known of one goal. Raises NotFound."""
+    with services.database.read() as connection:
+        goal = find_goal(connection, key)
+        metrics = load_metrics(connection, goal=goal.key)
+        standings = [
+            (m.environment, standing(run_values(connection, m), m.better)) for m in metrics if m.name == goal.metric
+        ]
+        stages = Counter(e.stage for e in load_experiments(connection, goal=goal.key))
+    best = ", ".join(f"{stands.best:.4g} ({environment})" for environment, stands in standings if stands)
+    return ShownGoal(goal, best or "?", metrics, {stage: stages[stage] for stage in Stage if stages[stage]})
+
+
+def list_goals(services: Services) -> list[Goal]:
+    """All goals, oldest first."""
+    with services.database.read() as connection:
+        return load_goals(connection)
+
+
+def resolve_person(services: Services, text: str) -> str:
+    """The id behind `@U123` or `@ana`. Raises NotFound for a name nobody here goes by."""
+    wanted = text.strip().lstrip("@")
+    with services.database.read() as connection:
+        if wanted in load_people(connection):
+            return wanted
+        found = person_named(connection, wanted)
+    if found is None and not _looks_like_id(wanted):
+        raise NotFound(
+            f'Nobody called "{wanted[:60]}" has used scrumbut yet.',
+            "Mention them in Slack with @, or ask them to type /exp list once.",
+        )
+    return found or wanted
+
+
+def _looks_like_id(text: str) -> bool:
+    return len(text) >= 9 and text[0] in "UW" and text.isalnum() and text.isupper()

@@ -1,0 +1,113 @@
+"""What a flow may use: the database, the clock, the team's rules, and the outside behind small protocols.
+
+`bot.wiring` fills it with what the config names, a test with fakes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from backlog.cadence import Weekly
+from backlog.issue import Issue
+from backlog.policy import Rules
+from integrations.sources.source import Source
+from store.database import Database
+from store.people import first_delivery, save_person
+
+
+class Landed(Protocol):
+    """Where a message landed."""
+
+    @property
+    def channel_id(self) -> str: ...
+    @property
+    def ts(self) -> str: ...
+
+
+class Messenger(Protocol):
+    """Slack, as far as flows go: see `integrations.slack.SlackClient`."""
+
+    def post(
+        self, channel: str, text: str, blocks: Sequence[dict[str, Any]], key: str, thread_ts: str = ""
+    ) -> Landed: ...
+    def update(self, channel_id: str, ts: str, text: str, blocks: Sequence[dict[str, Any]]) -> None: ...
+    def find(self, channel: str, key: str, oldest: datetime, thread_ts: str = "") -> Landed | None: ...
+    def respond(self, response_url: str, text: str, blocks: Sequence[dict[str, Any]]) -> None: ...
+
+
+class Tracker(Protocol):
+    """Jira, as far as flows go: see `integrations.jira.client.JiraClient`."""
+
+    def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]: ...
+    def fetch_issue(self, key_or_id: str) -> Issue: ...
+    def add_comment(self, issue_id: str, text: str, key: str) -> str: ...
+    def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None: ...
+    def put_remote_link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """A configured source: how often it is polled, and the adaptor that reads it."""
+
+    name: str
+    kind: str
+    every: timedelta
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlan:
+    """A configured report: for whom, when, where to, and the folder of the user's own templates."""
+
+    name: str
+    audience: str
+    schedule: Weekly
+    channel: str = ""
+    templates: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a flow may use. `messenger` and `tracker` are None where Slack or Jira is not configured."""
+
+    database: Database
+    now: Callable[[], datetime]
+    rules: Rules = field(default_factory=Rules)
+    messenger: Messenger | None = None
+    tracker: Tracker | None = None
+    sources: Mapping[str, SourcePlan] = field(default_factory=dict)
+    reports: Sequence[ReportPlan] = ()
+    jql: str = ""
+    channel: str = ""
+    public_url: str = ""
+    timeout: timedelta = timedelta(seconds=10)
+    quiet: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who acts, and the key of the delivery that asked for it: the same delivery acts only once. Empty on the
+    command line, where nothing is delivered twice."""
+
+    id: str
+    name: str
+    delivery: str = ""
+
+
+class AlreadyDone(Exception):
+    """This delivery was handled before; there is nothing left to do or to say."""
+
+
+@contextmanager
+def acting(services: Services, caller: Caller) -> Iterator[Connection]:
+    """One act in one transaction. Raises AlreadyDone when this delivery has acted before."""
+    with services.database.write() as connection:
+        if caller.delivery and not first_delivery(connection, caller.delivery, services.now()):
+            raise AlreadyDone(caller.delivery)
+        save_person(connection, caller.id, caller.name)
+        yield connection

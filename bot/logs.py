@@ -1,0 +1,26 @@
+"""Where log lines go and which libraries may speak; nothing here decides what is logged."""
+
+import logging
+import sys
+
+import structlog
+
+# At DEBUG these log tokens, OAuth codes and addresses with keys in them.
+QUIET = ("slack_sdk", "slack_bolt", "urllib3", "httpx2", "httpcore2", "apscheduler", "alembic", "jira")
+
+
+def configure_logs(level: int = logging.INFO) -> None:
+    """Key-value lines on standard error, one per event; libraries from WARNING on."""
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

@@ -1,0 +1,88 @@
+"""Job names and triggers: turns plans into schedules, and ticks. The only importer of APScheduler.
+
+One beat a second asks `run_due` what is due; APScheduler's triggers compute the times. A job per schedule would
+tick by the machine's clock, be lost when nobody is awake, and need the same sweep besides.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from backlog.cadence import Weekly
+from backlog.week import period_of
+from bot.flows.run_due import Schedule
+from bot.flows.services import ReportPlan, Services
+
+BEAT_S = 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST = 1_000  # due times made up for at once; more means the machine slept for years
+
+
+def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
+    """One schedule for each source, for Jira where it is configured, and for each report."""
+    polls = [
+        _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
+        for plan in services.sources.values()
+    ]
+    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every)] if services.tracker else []
+    return [*polls, *syncs, *(_report(plan) for plan in services.reports)]
+
+
+def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> Schedule:
+    # From a fixed start, so that every process agrees on the due times and their keys.
+    trigger = IntervalTrigger(seconds=int(every.total_seconds()), start_date=EPOCH, timezone=UTC)
+    return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), latest=True)
+
+
+def _report(plan: ReportPlan) -> Schedule:
+    args = {"report": plan.name, "audience": plan.audience}
+    zone = plan.schedule.zone
+    return Schedule(
+        f"report:{plan.name}-{plan.audience}",
+        "write_report",
+        args,
+        _times(_weekly(plan.schedule)),
+        lambda at: period_of(at, zone).key,  # by local week: a clock that goes back repeats no period
+    )
+
+
+def _weekly(weekly: Weekly) -> CronTrigger:
+    # By day name: in APScheduler's crontab the number 1 is Tuesday.
+    return CronTrigger(day_of_week=weekly.day, hour=weekly.hour, minute=weekly.minute, timezone=weekly.zone)
+
+
+def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[datetime]]:
+    def times(after: datetime, until: datetime) -> Sequence[datetime]:
+        due: list[datetime] = []
+        at = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+        while at is not None and at <= until and len(due) < MOST:
+            due.append(at)
+            at = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
+        return due
+
+    return times
+
+
+def next_times(weekly: Weekly, after: datetime, count: int = 3) -> list[datetime]:
+    """The next due times of a weekly schedule, in its own zone."""
+    trigger, times = _weekly(weekly), list[datetime]()
+    while len(times) < count:
+        found = trigger.get_next_fire_time(None, (times[-1] if times else after) + timedelta(seconds=1))
+        if found is None:
+            break
+        times.append(found)
+    return times
+
+
+def start_clock(tick: Callable[[], None]) -> BackgroundScheduler:
+    """Call `tick` every second in a thread of its own until `shutdown()`; ticks never overlap."""
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.add_job(
+        tick, IntervalTrigger(seconds=BEAT_S), id="tick", max_instances=1, coalesce=True, misfire_grace_time=None
+    )
+    scheduler.start()
+    return scheduler

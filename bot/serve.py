@@ -1,0 +1,94 @@
+"""One process: the web side, the clock and the workers over one database."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+from backlog.cadence import read_span
+from bot.config import ConfigError, Settings
+from bot.flows.run_due import run_due
+from bot.flows.services import Services
+from bot.schedule import schedules_of, start_clock
+from bot.slack.app import open_app
+from bot.slack.endpoint import SlackEndpoint
+from bot.web import Endpoint, open_web
+from bot.work import Workers
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, services: Services) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises ConfigError when another process holds the database file."""
+    with ExitStack() as running:
+        running.enter_context(_only_one(settings.database.url))
+        endpoint = _connect_slack(settings, services, running)
+        web = open_web(services, endpoint)
+        _start_work(settings, services, running)
+        log.info("serving", host=settings.web.host, port=settings.web.port, slack=_mode(settings))
+        uvicorn.run(web, host=settings.web.host, port=settings.web.port, log_level="warning")
+
+
+def _connect_slack(settings: Settings, services: Services, running: ExitStack) -> Endpoint | None:
+    """HTTP's endpoint, or None after Socket Mode was connected or where Slack is off."""
+    if not settings.slack.bot_token.get_secret_value():
+        return None
+    app = open_app(settings.slack, services)
+    if _mode(settings) == "http":
+        return SlackEndpoint(app).receive
+    socket = SocketModeHandler(app, settings.slack.app_token.get_secret_value())
+    socket.connect()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    running.callback(socket.close)
+    return None
+
+
+def _start_work(settings: Settings, services: Services, running: ExitStack) -> None:
+    schedules = schedules_of(services, read_span(settings.sync.every))
+    workers = Workers(services)
+    workers.start()
+    running.callback(workers.stop)
+    clock = start_clock(_logged(lambda: run_due(services, schedules)))
+    running.callback(clock.shutdown)
+
+
+def _logged(tick: Callable[[], object]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            tick()
+        except Exception:
+            log.exception("tick failed")  # the next one, a second later, makes up for it
+
+    return run
+
+
+def _mode(settings: Settings) -> str:
+    if not settings.slack.bot_token.get_secret_value():
+        return "off"
+    return "socket" if settings.slack.app_token.get_secret_value() else "http"
+
+
+@contextmanager
+def _only_one(url: str) -> Iterator[None]:
+    """Hold the lock beside a SQLite file; two processes would both deliver and both tick."""
+    if not url.startswith("sqlite:///"):
+        yield
+        return
+    path = Path(url.removeprefix("sqlite:///") + ".lock")
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise ConfigError(
+                f"Another scrumbut serve (process {holder}) uses {url}. Stop it, or name another [database] url."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,25 @@
+"""The verbs of `/exp` and `scrumbut exp`: one file per family; each parses, calls one flow and answers.
+
+Add a verb as a click command on `exp` in the file of its family, or a new file imported here.
+"""
+
+from bot.verbs import experiments, goals, metrics, reporting
+from bot.verbs.answer import Answer, Table
+from bot.verbs.grammar import Deferred, Request, answer, exp, help_option, split_line
+
+for _verb in exp.commands.values():
+    help_option(_verb)
+
+__all__ = [
+    "Answer",
+    "Deferred",
+    "Request",
+    "Table",
+    "answer",
+    "exp",
+    "experiments",
+    "goals",
+    "metrics",
+    "reporting",
+    "split_line",
+]

@@ -1,0 +1,107 @@
+"""Verbs on goals: what the business wants, and whether the data is ready."""
+
+from typing import Any
+
+import click
+
+from backlog.goal import READINESS, Goal, read_mark
+from bot.flows.manage_goals import change_goal, mark_ready, state_goal
+from bot.flows.read_backlog import list_goals, show_goal
+from bot.verbs.answer import Answer, table_of
+from bot.verbs.experiments import pass_request, text_argument
+from bot.verbs.grammar import Request, exp
+
+
+@exp.group("goal")
+def goal() -> None:
+    """Goals: add, show, ready, edit."""
+
+
+@goal.command("add")
+@click.argument("key")
+@text_argument("statement")
+@click.option("--not", "anti_goals", multiple=True, help="What it is not about; may be given again.")
+@click.option("--metric", default="", help="The metric that stands for it.")
+@click.option("--baseline", type=float, help="Where we stand, in the metric's unit.")
+@click.option("--target", type=float, help="Where we want to be, in the metric's unit.")
+@pass_request
+def add(request: Request, /, key: str, statement: tuple[str, ...], **fields: Any) -> Answer:
+    """State a goal: /exp goal add churn "keep active clients" --metric recall --baseline 0.71 --target 0.80"""
+    stated = Goal(
+        key=key,
+        statement=" ".join(statement).strip(),
+        created_at=request.services.now(),
+        created_by=request.caller.id,
+        **{**fields, "anti_goals": tuple(fields["anti_goals"])},
+    )
+    done = state_goal(request.services, request.caller, stated)
+    ask = f"/exp goal ready {done.key} --labels yes --access yes --expert yes"
+    return Answer(f"Goal {done.key}: {done.statement}", more=(f"Next: {ask}",), data={"key": done.key})
+
+
+@goal.command("show")
+@click.argument("key", required=False)
+@pass_request
+def show(request: Request, /, key: str | None) -> Answer:
+    """One goal with its numbers and readiness, or all of them."""
+    if key is None:
+        return _all(request)
+    shown = show_goal(request.services, key)
+    found = shown.goal
+    facts = [
+        ("not about", "; ".join(found.anti_goals)),
+        ("metric", found.metric),
+        ("baseline → best → target", f"{_number(found.baseline)} → {shown.best} → {_number(found.target)}"),
+        *((name, f"{found.mark(name).answer} {found.mark(name).note}".strip()) for name in READINESS),
+        ("experiments", ", ".join(f"{count} {stage}" for stage, count in shown.stages.items())),
+    ]
+    rows = [(m.name, m.environment, m.source, m.key, m.aggregation, m.better, m.eval_set) for m in shown.metrics]
+    headings = ("metric", "environment", "source", "key", "aggregation", "better", "evaluation set")
+    return Answer(
+        f"{found.key}: {found.statement}",
+        facts=tuple((name, value) for name, value in facts if value),
+        table=table_of(headings, rows) if rows else None,
+        data={"key": found.key, "statement": found.statement, "baseline": found.baseline, "target": found.target},
+    )
+
+
+def _all(request: Request) -> Answer:
+    goals = list_goals(request.services)
+    if not goals:
+        return Answer("No goals yet.", more=('/exp goal add churn "keep active clients"',), data=[])
+    rows = [(g.key, g.statement, g.metric, _number(g.baseline), _number(g.target)) for g in goals]
+    headings = ("goal", "statement", "metric", "baseline", "target")
+    return Answer(f"{len(goals)} goals", table=table_of(headings, rows), data=[g.key for g in goals])
+
+
+@goal.command("ready")
+@click.argument("key")
+@click.option("--labels", help='Labels exist: yes, no, unknown, or a sentence ("from 1 May").')
+@click.option("--access", help="We may use the data.")
+@click.option("--expert", help="A domain expert is at hand.")
+@click.option("--pipeline", help="The evaluation pipeline ran on the baseline.")
+@pass_request
+def ready(request: Request, /, key: str, **marks: str | None) -> Answer:
+    """Answer whether the data and the evaluation pipeline are ready."""
+    given = {name: read_mark(text) for name, text in marks.items() if text is not None}
+    done = mark_ready(request.services, request.caller, key, given)
+    facts = tuple((name, f"{done.mark(name).answer} {done.mark(name).note}".strip()) for name in READINESS)
+    return Answer(f"Readiness of {done.key}", facts=facts, data={name: done.mark(name).answer for name in READINESS})
+
+
+@goal.command("edit")
+@click.argument("key")
+@text_argument("why", required=False)
+@click.option("--metric", help="The metric that stands for it.")
+@click.option("--baseline", type=float, help="Where we stand.")
+@click.option("--target", type=float, help="Where we want to be.")
+@pass_request
+def edit(request: Request, /, key: str, why: tuple[str, ...], **fields: Any) -> Answer:
+    """Change a goal's numbers; the old ones stay on its timeline."""
+    changes = {name: value for name, value in fields.items() if value is not None}
+    done = change_goal(request.services, request.caller, key, changes, " ".join(why))
+    return Answer(f"Goal {done.key}: {', '.join(changes)} changed.", data={"key": done.key})
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:g}"

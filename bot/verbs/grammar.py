@@ -1,0 +1,150 @@
+"""The `/exp` grammar: a line as people type it, on phones too, to a verb with its arguments.
+
+Knows no Slack client and no terminal; the verbs are click commands, so that help and errors are click's.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from backlog.errors import BacklogError
+from bot.flows.services import Caller, Services
+from bot.verbs.answer import Answer, refusal
+from integrations.http import IntegrationError
+
+QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+# A phone turns -- into a dash; only a dash that opens a word is an option, one inside a sentence stays.
+LONG_DASH = re.compile(r"(?<!\S)[\u2014\u2013](?=[a-z])")
+TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
+USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
+CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
+LINK = re.compile(r"<(?:https?|mailto):[^|>]*\|([^>]*)>|<((?:https?|mailto):[^>]*)>")
+ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks, and whether a slow verb may be answered later instead of at once."""
+
+    services: Services
+    caller: Caller
+    may_defer: bool = False
+
+
+class Deferred(Exception):
+    """The verb is slow and may be answered later: hand the line to the queue."""
+
+
+class Verb(click.Command):
+    """A verb. `slow` ones go over the network, so a surface that must answer at once defers them."""
+
+    def __init__(self, *args: Any, slow: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.slow = slow
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb, or refuse to run it now."""
+        if self.slow and ctx.find_object(Request).may_defer:  # type: ignore[union-attr]
+            raise Deferred
+        return super().invoke(ctx)
+
+
+class Verbs(click.Group):
+    """A family of verbs; an unknown one is answered with the nearest."""
+
+    command_class = Verb
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
+        """The verb in any case. Raises click.UsageError naming the nearest."""
+        word = args[0].lower().removeprefix("--")
+        if word in self.commands:
+            return word, self.commands[word], args[1:]
+        near = get_close_matches(word, self.commands, n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else "See /exp help."
+        raise click.UsageError(f'There is no verb "{args[0][:40]}". {hint}', ctx)
+
+
+Verbs.group_class = Verbs
+
+
+@click.group(cls=Verbs, name="/exp", add_help_option=False)
+def exp() -> None:
+    """Experiments without sprints: one line each."""
+
+
+def menu() -> Answer:
+    """All verbs by what one wants to do."""
+    facts = tuple((name, verb.get_short_help_str(limit=80)) for name, verb in exp.commands.items())
+    return Answer("What would you like to do?", facts=facts, more=("/exp VERB --help tells more about one.",))
+
+
+@exp.command("help")
+def help_() -> Answer:
+    """This menu."""
+    return menu()
+
+
+def split_line(line: str) -> list[str]:
+    """The words of a line. Curly quotes, long dashes and Slack's `<@U1|ana>` are read as they were meant; a quote
+    inside a word ("it's") is a letter."""
+    text = LINK.sub(lambda match: match[1] or match[2], line)
+    text = CHANNEL.sub(lambda match: f"#{match[1]}", text)
+    text = USER.sub(lambda match: f"@{match[1]}", text)
+    text = LONG_DASH.sub("--", text.translate(QUOTES))
+    for entity, char in ENTITIES:
+        text = text.replace(entity, char)
+    return [match[2] if match[1] is None else match[1].replace('\\"', '"') for match in TOKEN.finditer(text)]
+
+
+def answer(words: Sequence[str], request: Request) -> Answer:
+    """What the line does, said. Raises Deferred for a slow verb that may be answered later, and AlreadyDone for a
+    delivery that was handled before; everything a person can mend comes back as a refusal with its remedy."""
+    context = click.Context(exp, info_name="/exp", obj=request)
+    try:
+        name, verb, rest = exp.resolve_command(context, list(words) or ["help"])
+        with verb.make_context(name, rest, parent=context) as inner:
+            said: Answer = verb.invoke(inner)
+            return said
+    except click.exceptions.Exit:
+        return Answer("")
+    except HelpAsked as asked:
+        return Answer(asked.usage)
+    except click.ClickException as error:
+        return refusal(error.format_message(), _usage_of(error), "wrong use")
+    except BacklogError as error:
+        return refusal(error.what, error.remedy)
+    except IntegrationError as error:
+        return refusal(f"{error.service}: {error.what}", error.remedy)
+
+
+class HelpAsked(Exception):
+    """`--help` was typed; click would print it, a surface answers it."""
+
+    def __init__(self, usage: str) -> None:
+        super().__init__(usage)
+        self.usage = usage
+
+
+def _help(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        raise HelpAsked(ctx.get_help())
+
+
+def help_option(verb: click.Command) -> None:
+    """Give a verb and all below it a `--help` that answers instead of printing."""
+    verb.add_help_option = False
+    option = click.Option(
+        ["--help"], is_flag=True, is_eager=True, expose_value=False, callback=_help, help="Show this."
+    )
+    verb.params.append(option)
+    for below in getattr(verb, "commands", {}).values():
+        help_option(below)
+
+
+def _usage_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.get_usage() if context is not None and context.parent is not None else ""

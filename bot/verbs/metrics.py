@@ -1,0 +1,66 @@
+"""Verbs on metrics: define one, read it once."""
+
+import math
+from typing import Any
+
+import click
+
+from backlog.metric import DEV, Aggregation, Better, Metric
+from bot.flows.manage_metrics import define_metric, try_metric
+from bot.verbs.answer import Answer, table_of
+from bot.verbs.experiments import pass_request
+from bot.verbs.grammar import Request, exp
+
+
+@exp.group("metric")
+def metric() -> None:
+    """Metrics: add, test."""
+
+
+@metric.command("add")
+@click.argument("name")
+@click.option("--goal", required=True, help="The goal it stands for.")
+@click.option("--source", required=True, help="Where it is read: a name from [[sources]].")
+@click.option("--key", required=True, help="Its name at the source.")
+@click.option("--env", "environment", default=DEV, help="dev or prod; more may be named.")
+@click.option("--agg", "aggregation", type=click.Choice(list(Aggregation)), default=Aggregation.BEST, help="Of a run.")
+@click.option("--better", type=click.Choice(list(Better)), default=Better.UP, help="The direction of improvement.")
+@click.option("--unit", default="", help="Such as share or ms.")
+@click.option("--eval-set", default="", help="The evaluation set's name and version.")
+@click.option("--tolerance", type=float, help="The gap between dev and prod that still counts as parity.")
+@click.option("--scope", default="", help="What the source reads: an MLflow experiment's name.")
+@pass_request
+def add(request: Request, /, **fields: Any) -> Answer:
+    """Track a metric: /exp metric add recall --goal churn --source mlflow --key val_recall"""
+    wanted = Metric(**{**fields, "better": Better(fields["better"]), "aggregation": Aggregation(fields["aggregation"])})
+    done = define_metric(request.services, request.caller, wanted)
+    ask = f"/exp metric test {done.name} --goal {done.goal} --env {done.environment}"
+    text = f"{done.name} of {done.goal} in {done.environment} is read from {done.source}."
+    return Answer(text, more=(f"Next: {ask}",), data={"goal": done.goal, "name": done.name})
+
+
+@metric.command("test", slow=True)
+@click.argument("name")
+@click.option("--goal", default="", help="The goal it belongs to.")
+@click.option("--env", "environment", default="", help="dev or prod.")
+@pass_request
+def test(request: Request, /, name: str, goal: str, environment: str) -> Answer:
+    """Read a metric once and show the raw values; nothing is stored."""
+    trial = try_metric(request.services, name, goal.lower(), environment)
+    rows = [
+        (
+            f"{r.at:%Y-%m-%d %H:%M:%S}",
+            "not finite" if math.isnan(r.value) else repr(r.value),
+            r.run,
+            r.step,
+            r.experiment,
+        )
+        for r in trial.latest
+    ]
+    found = trial.metric
+    where = f"{found.source}, key {found.key}, {found.environment}"
+    return Answer(
+        f"{found.name} ({where}): {trial.count} readings" if rows else f"{found.name} ({where}) has no reading yet.",
+        table=table_of(("time (UTC)", "value", "run", "step", "experiment"), rows) if rows else None,
+        data={"count": trial.count, "latest": rows},
+    )

@@ -1,0 +1,57 @@
+"""Verbs on Jira's side and on reports: sync, report preview, report post."""
+
+import json
+
+import click
+
+from bot.flows.services import ReportPlan
+from bot.flows.sync_backlog import sync_backlog
+from bot.flows.write_report import find_plan, preview_report, render, write_report
+from bot.verbs.answer import Answer
+from bot.verbs.experiments import pass_request
+from bot.verbs.grammar import Request, exp
+
+
+@exp.command("sync", slow=True)
+@click.option("--full", is_flag=True, help="Read everything in scope, not only what changed.")
+@pass_request
+def sync(request: Request, /, full: bool) -> Answer:
+    """Read Jira now."""
+    done = sync_backlog(request.services, full)
+    text = f"Read {done.issues} issues from Jira."
+    return Answer(text, data={"issues": done.issues, "pages": done.pages})
+
+
+@exp.group("report")
+def report() -> None:
+    """Reports: preview, post."""
+
+
+@report.command("preview", slow=True)
+@click.argument("name", default="weekly")
+@click.option("--audience", default="", help="For whom.")
+@pass_request
+def preview(request: Request, /, name: str, audience: str) -> Answer:
+    """Show the report as it would be posted now; only to you."""
+    plan = find_plan(request.services, name, audience)
+    snapshot = preview_report(request.services, plan)
+    message = json.loads(render(snapshot, plan, "slack").body)
+    text = render(snapshot, plan, "text").body
+    return Answer(message["text"], more=tuple(text.splitlines()), message=message, data={"id": snapshot.id})
+
+
+@report.command("post", slow=True)
+@click.argument("name", default="weekly")
+@click.option("--audience", default="", help="For whom.")
+@pass_request
+def post(request: Request, /, name: str, audience: str) -> Answer:
+    """Post the report of this period now; a period is posted once."""
+    plan: ReportPlan = find_plan(request.services, name, audience)
+    written, fresh = write_report(request.services, plan, request.services.now())
+    where = plan.channel or request.services.channel or "no channel: set [slack] channel in config.toml"
+    if not fresh:
+        text = f"The report for {written.period} was written on {written.made_at:%d %b %H:%M} UTC already."
+    else:
+        text = f"The report for {written.period} goes to {where}."
+    more = (f"A template failed: {written.note}",) if written.note else ()
+    return Answer(text, more=more, data={"id": written.id, "new": fresh})

@@ -1,0 +1,77 @@
+"""Opens what the configuration names; the only place that picks concrete classes."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from backlog.cadence import read_span, read_weekly
+from backlog.policy import PolicyItem, Rules
+from bot.clock import Clock
+from bot.config import ConfigError, ReportSection, Settings
+from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
+from integrations.jira.client import JiraClient
+from integrations.slack import SlackClient
+from integrations.sources import SOURCES
+from store.database import Database, DatabaseError, open_database
+
+
+def open_services(settings: Settings, clock: Clock) -> Services:
+    """Everything the flows need, opened; the caller closes `services.database`. Nothing is asked over the network
+    yet. Raises ConfigError where the database cannot be opened."""
+    return Services(
+        database=_database(settings),
+        now=clock,
+        rules=_rules(settings),
+        messenger=_messenger(settings),
+        tracker=_tracker(settings),
+        sources={
+            s.name: SourcePlan(s.name, s.kind, read_span(s.every), SOURCES[s.kind](s.name, s.url))
+            for s in settings.sources
+        },
+        reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
+        jql=settings.jira.jql,
+        channel=settings.slack.channel,
+        public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",
+        timeout=timedelta(seconds=settings.outbox.timeout_s),
+        quiet=timedelta(seconds=settings.outbox.quiet_s),
+    )
+
+
+def _database(settings: Settings) -> Database:
+    try:
+        return open_database(settings.database.url)
+    except DatabaseError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        wip_person=settings.limits.wip_person,
+        wip_goal=settings.limits.wip_goal,
+        appetite_days=settings.appetite.model_dump(),
+        policy=tuple(PolicyItem(item.but, item.because, item.instead) for item in settings.policy),
+    )
+
+
+def _messenger(settings: Settings) -> Messenger | None:
+    token = settings.slack.bot_token.get_secret_value()
+    return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s) if token else None
+
+
+def _tracker(settings: Settings) -> Tracker | None:
+    jira = settings.jira
+    if not jira.url:
+        return None
+    return JiraClient(
+        jira.url,
+        email=jira.email,
+        token=jira.token.get_secret_value(),
+        pat=jira.pat.get_secret_value(),
+        deployment=jira.deployment,
+        timeout_s=settings.outbox.timeout_s,
+        sprint_field=jira.fields.get("sprint", ""),
+    )
+
+
+def _report(section: ReportSection) -> ReportPlan:
+    templates = Path(section.templates) if section.templates else None
+    return ReportPlan(section.name, section.audience, read_weekly(section.schedule), section.channel, templates)

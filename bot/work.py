@@ -1,0 +1,147 @@
+"""The work behind the clock and the commands: takes tasks from the queue and runs their flow.
+
+A new kind of work is one function and one entry in TASKS. A task may run twice; the flows below are built for it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bot.flows.deliver_outbox import deliver_all
+from bot.flows.poll_metrics import poll_source
+from bot.flows.run_due import Schedule, run_due
+from bot.flows.services import AlreadyDone, Caller, Services
+from bot.flows.sync_backlog import sync_backlog
+from bot.flows.write_report import find_plan, write_report
+from bot.slack.blocks import to_message
+from bot.verbs import Request, answer, split_line
+from integrations.http import IntegrationError
+from store import outbox, queue
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=10)  # how long a task may take before another worker takes it over
+ATTEMPTS = 8
+BACKOFF = timedelta(seconds=5)  # doubled with every attempt
+IDLE_S = 0.25  # how often a worker without work looks again
+
+
+def _poll(services: Services, args: Mapping[str, Any]) -> None:
+    plan = services.sources.get(args["source"])
+    if plan is None:
+        return  # taken out of the config since it was scheduled
+    done = poll_source(services, plan)
+    log.info("polled", source=done.source, metrics=done.metrics, readings=done.readings, error=done.error)
+
+
+def _sync(services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        done = sync_backlog(services)
+    except IntegrationError as error:
+        log.warning("not synced", why=str(error))  # the next round reads the same again
+        return
+    log.info("synced", pulled=done.issues, pages=done.pages)
+
+
+def _report(services: Services, args: Mapping[str, Any]) -> None:
+    plan = find_plan(services, args["report"], args["audience"])
+    written, fresh = write_report(services, plan, datetime.fromisoformat(args["due_at"]))
+    log.info("report written", id=written.id, new=fresh, template_note=written.note)
+
+
+def _answer(services: Services, args: Mapping[str, Any]) -> None:
+    caller = Caller(args["user"], args["name"], args["delivery"])
+    try:
+        said = to_message(answer(split_line(args["line"]), Request(services, caller)))
+    except AlreadyDone:
+        return
+    payload = {"response_url": args["response_url"], **said}
+    with services.database.write() as connection:
+        outbox.put(connection, f"slack:respond:{args['delivery']}", "slack.respond", payload, services.now())
+
+
+TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
+    "poll_source": _poll,
+    "sync_backlog": _sync,
+    "write_report": _report,
+    "answer_line": _answer,
+}
+
+
+def work_once(services: Services) -> bool:
+    """Run the next task that is due; False when there is none. A task that fails is tried again later."""
+    with services.database.write() as connection:
+        task = queue.claim(connection, services.now(), LEASE)
+    if task is None:
+        return False
+    try:
+        TASKS[task.name](services, task.args)
+    except Exception as error:
+        _try_again(services, task, error)
+    else:
+        with services.database.write() as connection:
+            queue.finish(connection, task)
+    return True
+
+
+def _try_again(services: Services, task: queue.Task, error: Exception) -> None:
+    what = f"{type(error).__name__}: {error}"
+    with services.database.write() as connection:
+        if task.attempt >= ATTEMPTS:
+            log.error("task given up", task=task.name, attempts=task.attempt, why=what)
+            queue.fail(connection, task, what)
+        else:
+            log.warning("task failed", task=task.name, attempt=task.attempt, why=what, exc_info=error)
+            wait = BACKOFF * (1 << (task.attempt - 1))
+            queue.retry(connection, task, services.now() + wait, what)
+
+
+def run_until_settled(services: Services, schedules: Sequence[Schedule]) -> None:
+    """Run all that is due, work and deliveries alike, until nothing is pending any more.
+
+    Waits for retries and look-ups that come due later, so it may take as long as the outbox's quiet time.
+    """
+    run_due(services, schedules)
+    while True:
+        while work_once(services) or deliver_all(services):
+            pass
+        with services.database.read() as connection:
+            times = (queue.next_due(connection), outbox.next_due(connection, services.quiet))
+        due = min((at for at in times if at), default=None)
+        if due is None:
+            return
+        time.sleep(max(0.05, (due - services.now()).total_seconds()))
+
+
+class Workers:
+    """Threads that run tasks and deliver the outbox until they are stopped."""
+
+    def __init__(self, services: Services, tasks: int = 2) -> None:
+        self._stopped = threading.Event()
+        steps = [lambda: work_once(services)] * tasks + [lambda: deliver_all(services) > 0]
+        self._threads = [threading.Thread(target=self._run, args=(step,), daemon=True) for step in steps]
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, patience_s: float = 5) -> None:
+        """End after the work in hand; what takes longer is taken over after the next start."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(patience_s)
+
+    def _run(self, step: Callable[[], bool]) -> None:
+        while not self._stopped.is_set():
+            try:
+                busy = step()
+            except Exception:
+                log.exception("worker failed")
+                busy = False
+            if not busy:
+                self._stopped.wait(IDLE_S)

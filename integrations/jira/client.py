@@ -1,0 +1,248 @@
+"""One Jira account: pull a scope page by page, read an issue, write a comment and a remote link.
+
+Reads are tried again, writes never: the package would send a comment up to three times on a dropped connection.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import stamina
+from jira import JIRA
+from jira.exceptions import JIRAError
+
+from backlog.issue import Issue
+from integrations.http import IntegrationError, read_retry_after
+from integrations.jira.issues import FIELDS, issue_of, read_time
+from integrations.jira.text import to_document, to_wiki
+
+PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
+COMMENTS = 50  # newest comments searched for ours
+PROPERTY = "scrumbut"
+PASSING = (429, 502, 503, 504)
+WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
+
+
+class _TryAgain(Exception):
+    """A read that may well succeed in a moment."""
+
+    def __init__(self, error: IntegrationError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class JiraClient:
+    """Cloud with an e-mail address and API token, Data Center with a personal access token.
+
+    `requests` counts what was asked over the network. Nothing is asked before the first call.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        email: str = "",
+        token: str = "",
+        pat: str = "",
+        deployment: str = "cloud",
+        timeout_s: float = 10,
+        sprint_field: str = "",
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._cloud = deployment == "cloud"
+        self._sprint_field = sprint_field
+        self.requests = 0
+        account: dict[str, Any] = {"basic_auth": (email, token)} if self._cloud else {"token_auth": pat}
+        self._jira = JIRA(
+            self._url,
+            options={"rest_api_version": "3" if self._cloud else "2"},
+            max_retries=0,
+            timeout=timeout_s,
+            get_server_info=False,
+            **account,
+        )
+
+    def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]:
+        """The issues in scope that changed since then, one page at a time, each issue once, oldest change first.
+
+        An empty scope is believed only after the account was checked: an expired token answers "nothing", not "no".
+        """
+        # Milliseconds: a date would be read in the account's time zone, to the minute.
+        changed = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
+        scope = f"({_without_order(jql)}){changed} ORDER BY updated ASC"
+        seen: set[str] = set()
+        for raw_page in self._cloud_pages(scope) if self._cloud else self._server_pages(scope):
+            fresh = [raw for raw in raw_page if raw["id"] not in seen]
+            seen.update(raw["id"] for raw in fresh)
+            if fresh:
+                yield [issue_of(raw, self._url, self._sprint_field) for raw in fresh]
+        if not seen:
+            self.check_account()
+
+    def _cloud_pages(self, jql: str) -> Iterator[list[dict[str, Any]]]:
+        token, used = "", set[str]()
+        while True:
+            query = {"jql": jql, "fields": self._fields(), "maxResults": PAGE}
+            page = self._read("POST", "search/jql", json={**query, **({"nextPageToken": token} if token else {})})
+            yield page.get("issues", [])
+            token = page.get("nextPageToken") or ""
+            if page.get("isLast", not token) or not token:
+                return
+            if token in used:
+                raise IntegrationError("Jira", "its search repeats a page.", "The next round begins anew.")
+            used.add(token)
+
+    def _server_pages(self, jql: str) -> Iterator[list[dict[str, Any]]]:
+        start = 0
+        while True:
+            query = {"jql": jql, "fields": self._fields(), "startAt": start, "maxResults": PAGE}
+            page = self._read("POST", "search", json=query)
+            issues = page.get("issues", [])
+            yield issues
+            start += len(issues)
+            if not issues or start >= page.get("total", 0):
+                return
+
+    def _fields(self) -> list[str]:
+        return [*FIELDS, *([self._sprint_field] if self._sprint_field else [])]
+
+    def check_account(self) -> None:
+        """Raise IntegrationError where the credentials are not accepted any more."""
+        self._read("GET", "myself")
+
+    def fetch_issue(self, key_or_id: str) -> Issue:
+        """The issue by key or immutable id; an old key finds a moved issue. A 404 says "deleted or not visible"."""
+        path = f"issue/{quote(key_or_id, safe='')}"
+        raw = self._read("GET", path, params={"fields": ",".join(self._fields())})
+        return issue_of(raw, self._url, self._sprint_field)
+
+    def add_comment(self, issue_id: str, text: str, key: str) -> str:
+        """Write a comment that carries our key as a property; returns its id."""
+        body = to_document(text) if self._cloud else to_wiki(text)
+        marker = {"key": PROPERTY, "value": {"key": key}}
+        answer = self._write("POST", f"issue/{issue_id}/comment", {"body": body, "properties": [marker]})
+        return str(answer["id"])
+
+    def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None:
+        """The id of the comment that carries our key; None when none written since then does."""
+        query = {"orderBy": "-created", "maxResults": COMMENTS}
+        page = self._read("GET", f"issue/{issue_id}/comment", params=query)
+        recent = (c for c in page.get("comments", []) if read_time(c.get("created")) >= since - timedelta(seconds=1))
+        return next((str(c["id"]) for c in recent if self._marker(str(c["id"])) == key), None)
+
+    def _marker(self, comment_id: str) -> str:
+        try:
+            found = self._read("GET", f"comment/{comment_id}/properties/{PROPERTY}")
+        except IntegrationError as error:
+            if error.code == "404":
+                return ""
+            raise
+        return str(found.get("value", {}).get("key", ""))
+
+    def put_remote_link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
+        """Write the link back to the experiment; the same `global_id` is replaced, so twice is once."""
+        target = {"url": url, "title": title, "summary": summary}
+        self._write("POST", f"issue/{issue_id}/remotelink", {"globalId": global_id, "object": target})
+
+    def _read(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            for attempt in stamina.retry_context(on=self._passes, attempts=4, timeout=None, wait_initial=0.2):
+                with attempt:
+                    try:
+                        return self._ask(method, path, **request)
+                    except IntegrationError as error:
+                        if error.permanent:
+                            raise
+                        raise _TryAgain(error) from None
+        except _TryAgain as passing:
+            raise passing.error from None
+        raise AssertionError("stamina either returns or raises")
+
+    @staticmethod
+    def _passes(error: Exception) -> bool | float:
+        """Whether to try again; Retry-After is the least wait, and a long one ends this round."""
+        if not isinstance(error, _TryAgain):
+            return False
+        wait = error.error.retry_after
+        return True if wait is None else wait <= WAIT_MAX_S and max(wait, 0.2)
+
+    def _write(self, method: str, path: str, body: Any) -> Any:
+        return self._ask(method, path, json=body)
+
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        self.requests += 1
+        try:
+            url = self._jira._get_url(path)
+            response = self._jira._session.request(method, url, **request)
+        except JIRAError as error:
+            raise _refusal(error) from None
+        except requests.ConnectTimeout as error:
+            raise _unanswered(error, sent=False) from None
+        except requests.ConnectionError as error:
+            raise _unanswered(error, sent="refused" not in str(error).lower()) from None
+        except requests.RequestException as error:
+            raise _unanswered(error, sent=True) from None
+        try:
+            return response.json() if response.content else {}
+        except ValueError:
+            what = "it answered something that is not JSON, perhaps a login page."
+            raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
+
+
+def _without_order(jql: str) -> str:
+    position = jql.upper().rfind("ORDER BY")
+    return (jql if position < 0 else jql[:position]).strip()
+
+
+def _refusal(error: JIRAError) -> IntegrationError:
+    response = error.response
+    status = int(error.status_code or 0)
+    says = _messages(response) if response is not None else str(error.text)
+    remedies = {
+        401: "Renew [jira] token (Cloud) or [jira] pat (Data Center).",
+        403: "Give the account the right, or check that its token is not expired.",
+        404: "It is deleted, moved out of sight, or its key is wrong.",
+        410: "This server speaks another version: check [jira] deployment.",
+    }
+    return IntegrationError(
+        "Jira",
+        f"it answered {status}: {says}",
+        remedies.get(status, ""),
+        permanent=400 <= status < 500 and status != 429,
+        unknown=status >= 500,
+        retry_after=_retry_after(response) if status in PASSING and response is not None else None,
+        code=str(status),
+    )
+
+
+def _messages(response: requests.Response) -> str:
+    """Jira's own words; the package drops `errorMessages` when there are `errors` too."""
+    try:
+        body = response.json()
+        words = [
+            *body.get("errorMessages", ()),
+            *(f"{name}: {text}" for name, text in body.get("errors", {}).items()),
+        ]
+    except (ValueError, AttributeError):
+        words = [" ".join(response.text[:200].split())]
+    return " ".join(str(word) for word in words)[:500]
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    seconds = read_retry_after(value)
+    if seconds is not None or not value:
+        return seconds
+    try:
+        at = parsedate_to_datetime(value)
+        return max(0.0, (at - datetime.now(at.tzinfo)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _unanswered(error: Exception, sent: bool) -> IntegrationError:
+    what = f"it does not answer ({type(error).__name__})."
+    return IntegrationError("Jira", what, "Check the network and [jira] url.", unknown=sent)

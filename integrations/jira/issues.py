@@ -1,0 +1,61 @@
+"""Jira's raw issues as backlog types. Real data is nasty: every field may be missing or null."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from backlog.issue import Issue
+
+FIELDS = ("summary", "status", "resolution", "assignee", "updated", "duedate")
+SPRINT_TEXT = re.compile(r"[\[,](name|state)=([^,\]]*)")  # Data Center writes a sprint as a Java object's text
+UPDATED = "%Y-%m-%dT%H:%M:%S.%f%z"
+
+
+def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "") -> Issue:
+    """The issue behind a search hit or a GET; `base_url` is the instance's address without a slash at the end."""
+    fields: Mapping[str, Any] = raw.get("fields") or {}
+    status: Mapping[str, Any] = fields.get("status") or {}
+    return Issue(
+        id=str(raw["id"]),
+        key=str(raw["key"]),
+        url=f"{base_url}/browse/{raw['key']}",
+        summary=printable(fields.get("summary")),
+        status=printable(status.get("name")),
+        category=str((status.get("statusCategory") or {}).get("key") or ""),
+        resolution=printable((fields.get("resolution") or {}).get("name")),
+        assignee=printable((fields.get("assignee") or {}).get("displayName")),
+        updated=read_time(fields.get("updated")),
+        due=_due(fields.get("duedate")),
+        sprint=_sprint(fields.get(sprint_field)) if sprint_field else "",
+    )
+
+
+def printable(text: Any) -> str:
+    """One line without control or bidi characters; empty for anything that is no text."""
+    if not isinstance(text, str):
+        return ""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def read_time(text: Any) -> datetime:
+    """Jira's `2011-04-17T01:50:05.000+0000` in UTC; 1970 where it is missing, so that it never counts as new."""
+    try:
+        return datetime.strptime(str(text), UPDATED).astimezone(UTC)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _due(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _sprint(value: Any) -> str:
+    """The name of the sprint that is not closed; empty where there is none."""
+    sprints = value if isinstance(value, list) else [value]
+    described = [dict(SPRINT_TEXT.findall(item)) if isinstance(item, str) else item or {} for item in sprints]
+    open_ones = (item for item in described if str(item.get("state", "")).lower() in ("active", "future"))
+    return printable(next((item.get("name") for item in open_ones), ""))

@@ -1,0 +1,160 @@
+"""Slack's Web API as the outbox needs it: post, edit, look up, respond. Never re-sends a write by itself.
+
+The SDK's own retries are off: on a dropped connection they post twice.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import HTTPException
+from typing import Any, NoReturn
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from integrations.http import IntegrationError, read_retry_after
+
+Blocks = Sequence[dict[str, Any]]
+EVENT = "scrumbut_outbox"  # metadata type under which our key travels
+PAGE = 200
+
+REMEDIES = {
+    "not_in_channel": "Invite the bot there: /invite @scrumbut.",
+    "channel_not_found": "Check [slack] channel, and invite the bot if the channel is private.",
+    "is_archived": "Name another channel in [slack] channel.",
+    "invalid_auth": "Set [slack] bot_token to the app's current Bot User OAuth Token.",
+    "not_authed": "Set [slack] bot_token.",
+    "token_revoked": "Reinstall the app and set the new [slack] bot_token.",
+    "token_expired": "Reinstall the app and set the new [slack] bot_token.",
+    "account_inactive": "Reinstall the app and set the new [slack] bot_token.",
+    "missing_scope": "Add the scope under OAuth & Permissions and reinstall the app.",
+    "restricted_action": "Ask a workspace admin to let the bot post there.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a message landed."""
+
+    channel_id: str
+    ts: str
+
+
+class SlackClient:
+    """One bot token. Every failure is an IntegrationError that says whether the write may have arrived."""
+
+    def __init__(self, token: str, api_url: str, timeout_s: float) -> None:
+        self._client = WebClient(token, base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])
+        self._hosts = {"hooks.slack.com", urlsplit(api_url).netloc}
+        self._timeout_s = timeout_s
+        self._channels: dict[str, str] = {}
+
+    def post(self, channel: str, text: str, blocks: Blocks, key: str, thread_ts: str = "") -> Posted:
+        """Post to a channel (id or name) with our key in the metadata, so that it can be found again."""
+        answer = self._call(
+            self._client.chat_postMessage,
+            channel=channel,
+            text=text,
+            blocks=blocks,
+            thread_ts=thread_ts or None,
+            metadata={"event_type": EVENT, "event_payload": {"key": key}},
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return Posted(answer["channel"], answer["ts"])
+
+    def update(self, channel_id: str, ts: str, text: str, blocks: Blocks) -> None:
+        """Edit a message; doing it twice changes nothing."""
+        self._call(self._client.chat_update, channel=channel_id, ts=ts, text=text, blocks=blocks)
+
+    def find(self, channel: str, key: str, oldest: datetime, thread_ts: str = "") -> Posted | None:
+        """The message that carries our key; None when none since `oldest` does. A permanent error means that the
+        bot may not read there."""
+        channel_id = self.channel_id(channel)
+        for message in self._messages(channel_id, oldest, thread_ts):
+            metadata = message.get("metadata") or {}
+            if metadata.get("event_type") == EVENT and metadata.get("event_payload", {}).get("key") == key:
+                return Posted(channel_id, message["ts"])
+        return None
+
+    def _messages(self, channel_id: str, oldest: datetime, thread_ts: str) -> Iterator[dict[str, Any]]:
+        since = f"{oldest.timestamp():.6f}"
+        call = self._client.conversations_replies if thread_ts else self._client.conversations_history
+        where: dict[str, Any] = {
+            "channel": channel_id,
+            "oldest": since,
+            **({"ts": thread_ts} if thread_ts else {}),
+        }
+        for page in self._pages(call, include_all_metadata=True, **where):
+            # Some servers ignore `oldest`; without our own check an old twin could be found.
+            yield from (message for message in page["messages"] if float(message["ts"]) >= float(since))
+
+    def channel_id(self, channel: str) -> str:
+        """The id of a channel given by id or name. Raises IntegrationError(permanent) for an unknown name."""
+        name = channel.lstrip("#")
+        if name[:1] in "CGD" and name.isalnum() and name.isupper():
+            return name
+        if name not in self._channels:
+            kinds = "public_channel,private_channel"
+            for page in self._pages(self._client.conversations_list, exclude_archived=True, types=kinds):
+                self._channels |= {found["name"]: found["id"] for found in page["channels"]}
+        if name not in self._channels:
+            raise IntegrationError(
+                "Slack", f'there is no channel "{channel}".', REMEDIES["channel_not_found"], permanent=True
+            )
+        return self._channels[name]
+
+    def respond(self, response_url: str, text: str, blocks: Blocks) -> None:
+        """Answer a command to the person who typed it; works five times within 30 minutes, and only at Slack."""
+        if urlsplit(response_url).netloc not in self._hosts:
+            raise IntegrationError("Slack", "the response address is not Slack's.", permanent=True)
+        hook = WebhookClient(response_url, timeout=int(self._timeout_s) or 1, retry_handlers=[])
+        try:
+            answer = hook.send(text=text, blocks=list(blocks), response_type="ephemeral", replace_original=False)
+        except (OSError, HTTPException) as error:
+            raise _unanswered(error) from None
+        if answer.status_code != 200:
+            raise IntegrationError("Slack", f"the response was refused ({answer.status_code}).", permanent=True)
+
+    def _pages(self, call: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
+        cursor = ""
+        while True:
+            page = self._call(call, limit=PAGE, cursor=cursor or None, **arguments)
+            yield page
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return
+
+    def _call(self, call: Callable[..., Any], **arguments: Any) -> Any:
+        try:
+            return call(**arguments)
+        except SlackApiError as error:
+            _raise(error)
+        except (OSError, HTTPException) as error:
+            raise _unanswered(error) from None
+
+
+def _raise(error: SlackApiError) -> NoReturn:
+    response: Any = error.response
+    status, code = getattr(response, "status_code", 0), str(response.get("error") or "") if response else ""
+    headers = {name.lower(): value for name, value in getattr(response, "headers", {}).items()}
+    if status == 429 or code == "ratelimited":
+        wait = read_retry_after(str(headers.get("retry-after") or "1"))
+        raise IntegrationError("Slack", "too many requests.", retry_after=wait, code="ratelimited") from None
+    if status >= 500 or not code or code in ("internal_error", "fatal_error", "service_unavailable"):
+        raise IntegrationError("Slack", f"it answered {status} {code}".strip() + ".", unknown=True) from None
+    details = "; ".join((response.get("response_metadata") or {}).get("messages", ())[:3])
+    needed = f' (needs "{response["needed"]}")' if response.get("needed") else ""
+    what = f'it refused with "{code}"{needed}. {details}'.strip()
+    raise IntegrationError("Slack", what, REMEDIES.get(code, ""), permanent=True, code=code) from None
+
+
+def _unanswered(error: Exception) -> IntegrationError:
+    """A request without an answer; where the connection was refused, nothing was sent."""
+    reason = error.reason if isinstance(error, URLError) else error
+    sent = not isinstance(reason, ConnectionRefusedError)
+    what = f"it does not answer ({type(reason).__name__})."
+    return IntegrationError("Slack", what, "Check the network and [slack] api_url.", unknown=sent)

@@ -1,0 +1,1 @@
+"""What the product says: a snapshot put into words and pictures, for Slack, the page and the terminal."""

@@ -1,0 +1,400 @@
+"""A Jira on loopback: Cloud (v3) or Data Center (v2), with real issues loaded into it.
+
+Shapes and refusals are Jira's. An operation or a field that has no source in Atlassian's documents answers 501.
+"""
+
+import base64
+import json
+import lzma
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.faults import AFTER, Faults, bad_answer
+from sandbox.jql import JqlError, bounded, matcher, read_time
+
+Json = dict[str, Any]
+GONE = (
+    "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration "
+    "guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
+)
+NO_ISSUE = "Issue does not exist or you do not have permission to see it."
+SEARCH_BODY = {
+    "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
+}  # fmt: skip
+SERVER_PAGE = 1000  # issues a page of Data Center holds at most
+PAGE_ALL_FIELDS = 100  # issues a page of Cloud holds when more than ids are asked for
+CATEGORIES = {
+    "new": (2, "blue-gray", "To Do"),
+    "indeterminate": (4, "yellow", "In Progress"),
+    "done": (3, "green", "Done"),
+}
+
+
+class Refusal(Exception):
+    """An error answer in Jira's form."""
+
+    def __init__(self, status: int, *messages: str, **errors: str) -> None:
+        super().__init__(*messages)
+        self.status = status
+        self.body = {"errorMessages": list(messages), "errors": errors}
+
+
+class JiraSandbox:
+    """The instance. `app` is the ASGI application; `calls` lists every request with its answer's status."""
+
+    def __init__(
+        self,
+        deployment: str = "cloud",
+        email: str = "bot@example.com",
+        token: str = "jira-sandbox-token",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.deployment, self.email, self.token, self.now = deployment, email, token, now
+        self.calls: list[Json] = []
+        self.faults = Faults()
+        self.record: Callable[[str, str, Any, int, Any], None] | None = None
+        self._issues: dict[str, Json] = {}
+        self._ids: dict[str, str] = {}
+        self._comments: dict[str, list[Json]] = {}
+        self._links: dict[str, list[Json]] = {}
+        self._next_id = 900_000
+
+    @property
+    def cloud(self) -> bool:
+        """Whether it speaks as Jira Cloud."""
+        return self.deployment == "cloud"
+
+    # State, as a person or an importer changes it
+
+    def load(self, path: Path, limit: int | None = None) -> int:
+        """Load issues from JSON lines, plain or .xz, in Data Center's shape; returns how many."""
+        count = 0
+        for raw in _lines(path):
+            if count == limit:
+                break
+            self._keep(raw)
+            count += 1
+        return count
+
+    def _keep(self, raw: Json) -> None:
+        raw["fields"].setdefault("duedate", None)
+        self._comments[raw["id"]] = raw["fields"].pop("comment", {}).get("comments", [])
+        self._issues[raw["id"]] = raw
+        self._ids[raw["key"]] = raw["id"]
+
+    def add_issue(self, project: str, summary: str, *, status: str = "To Do", category: str = "new") -> str:
+        """A new issue as a person makes it; returns its key."""
+        self._next_id += 1
+        key = f"{project}-{sum(k.startswith(project + '-') for k in self._ids) + 1}"
+        stamp = _stamp(self.now())
+        fields: Json = {
+            "summary": summary, "project": {"id": "10000", "key": project, "name": project}, "labels": [],
+            "status": _status(status, category), "created": stamp, "updated": stamp, "assignee": None,
+            "priority": {"id": "3", "name": "Medium"}, "resolution": None, "description": None, "duedate": None,
+            "issuetype": {"id": "1", "name": "Task", "subtask": False},
+        }  # fmt: skip
+        self._keep({"id": str(self._next_id), "key": key, "fields": fields})
+        return key
+
+    def edit(self, key: str, **fields: Any) -> None:
+        """Change fields as a person does in Jira; `status=("Done", "done")` names the status with its category."""
+        issue = self.issue(key)
+        if "status" in fields:
+            fields["status"] = _status(*fields["status"])
+        issue["fields"].update(fields, updated=_stamp(self.now()))
+
+    def move(self, key: str, project: str) -> str:
+        """Move to another project: the id stays, the key changes, the old key keeps answering."""
+        issue = self.issue(key)
+        new = f"{project}-{sum(k.startswith(project + '-') for k in self._ids) + 1}"
+        self._ids[new] = issue["id"]
+        issue["key"] = new
+        self.edit(new, project={"id": "10001", "key": project, "name": project})
+        return new
+
+    def issue(self, key_or_id: str) -> Json:
+        """The stored issue. Raises KeyError."""
+        return self._issues[self._ids.get(key_or_id, key_or_id)]
+
+    def comments(self, key: str) -> list[Json]:
+        """The issue's comments as stored, oldest first."""
+        return self._comments[self.issue(key)["id"]]
+
+    def links(self, key: str) -> list[Json]:
+        """The issue's remote links."""
+        return self._links.get(self.issue(key)["id"], [])
+
+    def __len__(self) -> int:
+        return len(self._issues)
+
+    # The wire
+
+    async def app(self, scope: Json, receive: Any, send: Any) -> None:
+        """The ASGI application."""
+        request = Request(scope, receive)
+        response = await self._answer(request, send)
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request, send: Any) -> Response | None:
+        body = json.loads(await request.body() or b"null")
+        path = request.url.path
+        found = next(
+            ((name, match) for verb, pattern, name in ROUTES
+             if verb == request.method and (match := pattern.fullmatch(path))), None,
+        )  # fmt: skip
+        name = found[0] if found else "unknown"
+        call = {"operation": name, "method": request.method, "path": path, "query": dict(request.query_params)}
+        self.calls.append(call | {"body": body})
+        fault = self.faults.take(name)
+        if fault and fault.kind not in AFTER:
+            return await bad_answer(fault, send)
+        status, answer = self._run(name, found[1] if found else None, request, body)
+        self.calls[-1]["status"] = status
+        if self.record:
+            self.record(request.method, path, body, status, answer)
+        if fault:
+            return await bad_answer(fault, send)
+        headers = {} if self._signed_in(request) else {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+        return JSONResponse(answer, status, headers) if answer is not None else Response(status_code=status)
+
+    def _run(self, name: str, match: re.Match[str] | None, request: Request, body: Any) -> tuple[int, Any]:
+        version = "3" if self.cloud else "2"
+        if match is None or match["v"] not in (version, "latest"):
+            return 501, {"errorMessages": ["The stand-in does not know this operation."], "errors": {}}
+        try:
+            if not self._signed_in(request) and name != "search":
+                raise Refusal(401, "Client must be authenticated to access this resource.")
+            signed_in = self._signed_in(request)
+            return OPERATIONS[name](self, match.groupdict(), dict(request.query_params), body, signed_in)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+
+    def _signed_in(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        basic = base64.b64encode(f"{self.email}:{self.token}".encode()).decode()
+        return given == (f"Basic {basic}" if self.cloud else f"Bearer {self.token}")
+
+    def _find(self, key_or_id: str) -> Json:
+        try:
+            return self.issue(key_or_id)
+        except KeyError:
+            raise Refusal(404, NO_ISSUE) from None
+
+    def myself(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """GET myself"""
+        return 200, self._user({"name": "scrumbut", "displayName": "scrumbut", "active": True})
+
+    def search(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """Search, in the form of the profile; signed out it is 200 and empty, as Jira answers."""
+        if self.cloud and not path["form"]:
+            raise Refusal(410, GONE)
+        if not self.cloud and path["form"]:
+            return 501, {"errorMessages": ["Data Center has no /search/jql."], "errors": {}}
+        asked = body if isinstance(body, dict) else query
+        if self.cloud and isinstance(body, dict) and set(body) - SEARCH_BODY:
+            raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+        jql = str(asked.get("jql") or "")
+        if self.cloud and not bounded(jql):
+            raise Refusal(
+                400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+            )
+        found = self._matching(jql) if signed_in else []
+        fields = asked.get("fields") or ("id" if self.cloud else "*all")
+        names = fields if isinstance(fields, list) else str(fields).split(",")
+        return (self._cloud_page if self.cloud else self._server_page)(found, asked, names)
+
+    def _matching(self, jql: str) -> list[Json]:
+        try:
+            test, field, descending = matcher(jql, self.now())
+        except JqlError as error:
+            raise Refusal(400, str(error)) from error
+        return sorted(filter(test, self._issues.values()), key=_ORDERS[field], reverse=descending)
+
+    def _cloud_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
+        wanted = int(asked.get("maxResults") or 50)
+        if not 1 <= wanted <= 5000:
+            raise Refusal(400, "The max results parameter has to be between 1 and 5,000.")
+        start = self._token(asked.get("nextPageToken"))
+        size = wanted if names == ["id"] else min(wanted, PAGE_ALL_FIELDS)
+        last = start + size >= len(found)
+        page = {"isLast": last, "issues": [self._issue(raw, names) for raw in found[start : start + size]]}
+        return 200, page if last else page | {"nextPageToken": _token(start + size)}
+
+    def _token(self, token: str | None) -> int:
+        if not token:
+            return 0
+        try:
+            return int(base64.urlsafe_b64decode(token).decode().removeprefix("at:"))
+        except ValueError:
+            raise Refusal(400, "The provided next page token is invalid or expired.") from None
+
+    def _server_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
+        start, size = int(asked.get("startAt") or 0), min(int(asked.get("maxResults") or 50), SERVER_PAGE)
+        issues = [self._issue(raw, names) for raw in found[start : start + size]]
+        return 200, {"startAt": start, "maxResults": size, "total": len(found), "issues": issues}
+
+    def read_issue(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """GET issue"""
+        return 200, self._issue(self._find(path["key"]), str(query.get("fields") or "*all").split(","))
+
+    def read_comments(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """GET comments of an issue, a page"""
+        comments = self._comments[self._find(path["key"])["id"]]
+        ordered = list(reversed(comments)) if str(query.get("orderBy", "")).startswith("-") else comments
+        start, size = int(query.get("startAt") or 0), min(int(query.get("maxResults") or 50), 100)
+        shown = [self._comment(comment) for comment in ordered[start : start + size]]
+        return 200, {"startAt": start, "maxResults": size, "total": len(comments), "comments": shown}
+
+    def add_comment(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """POST comment; Cloud takes a document, Data Center a text"""
+        issue = self._find(path["key"])
+        text = body.get("body") if isinstance(body, dict) else None
+        if not isinstance(text, dict if self.cloud else str) or not text:
+            raise Refusal(400, comment="Comment body is not valid!")
+        self._next_id += 1
+        author = {"name": "scrumbut", "displayName": "scrumbut", "active": True}
+        stamp = _stamp(self.now())
+        stored = {
+            "id": str(self._next_id), "author": author, "body": text, "updateAuthor": author, "created": stamp,
+            "updated": stamp, "properties": body.get("properties", []),
+        }  # fmt: skip
+        self._comments[issue["id"]].append(stored)
+        issue["fields"]["updated"] = stamp
+        return 201, self._comment(stored)
+
+    def comment_property(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """GET a property of a comment"""
+        stored = (c for comments in self._comments.values() for c in comments if c["id"] == path["comment"])
+        properties = next(stored, {}).get("properties", [])
+        found = next((p for p in properties if p["key"] == path["property"]), None)
+        if found is None:
+            raise Refusal(404, f"The property {path['property']} does not exist.")
+        return 200, found
+
+    def read_links(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """GET remote links"""
+        return 200, self._links.get(self._find(path["key"])["id"], [])
+
+    def put_link(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """POST a remote link: the same globalId is replaced"""
+        issue = self._find(path["key"])
+        target = body.get("object") if isinstance(body, dict) else None
+        if not target or not target.get("url") or not target.get("title"):
+            raise Refusal(400, title="'title' is required.")
+        links = self._links.setdefault(issue["id"], [])
+        known = next(
+            (link for link in links if link.get("globalId") and link["globalId"] == body.get("globalId")), None
+        )
+        self._next_id += known is None
+        link = {**body, "id": known["id"] if known else self._next_id}
+        links[:] = [other for other in links if other is not known] + [link]
+        answer = {
+            "id": link["id"],
+            "self": f"https://sandbox.example/rest/api/issue/{issue['id']}/remotelink/{link['id']}",
+        }
+        return (200 if known else 201), answer
+
+    # Shapes
+
+    def _issue(self, raw: Json, names: list[str]) -> Json:
+        fields = raw["fields"]
+        everything = "*all" in names or "*navigable" in names
+        kept = fields if everything else {name: fields[name] for name in names if name in fields}
+        shown = {"id": raw["id"], "key": raw["key"], "self": f"https://sandbox.example/rest/api/issue/{raw['id']}"}
+        if self.cloud:
+            kept = {name: self._cloud_field(name, value) for name, value in kept.items()}
+        return shown if names == ["id"] else {**shown, "fields": kept}
+
+    def _cloud_field(self, name: str, value: Any) -> Any:
+        if name in ("assignee", "reporter", "creator") and value:
+            return self._user(value)
+        return to_document(value) if name in ("description", "environment") and value else value
+
+    def _comment(self, stored: Json) -> Json:
+        authors = {name: self._user(stored[name]) for name in ("author", "updateAuthor") if stored.get(name)}
+        body = stored["body"]
+        shown = to_document(body) if self.cloud and isinstance(body, str) else body
+        return {
+            **{name: value for name, value in stored.items() if name != "properties"},
+            **authors,
+            "body": shown,
+        }
+
+    def _user(self, user: Json) -> Json:
+        if not self.cloud:
+            return user
+        return {
+            "accountId": f"acc-{user.get('key') or user['name']}", "accountType": "atlassian",
+            "displayName": user.get("displayName", ""), "active": user.get("active", True),
+        }  # fmt: skip
+
+
+API = r"/rest/api/(?P<v>2|3|latest)"
+ISSUE = rf"{API}/issue/(?P<key>[^/]+)"
+ROUTES = tuple(
+    (verb, re.compile(pattern), name)
+    for verb, pattern, name in (
+        ("GET", rf"{API}/myself", "myself"),
+        ("GET", rf"{API}/search(?P<form>/jql)?", "search"),
+        ("POST", rf"{API}/search(?P<form>/jql)?", "search"),
+        ("GET", ISSUE, "read_issue"),
+        ("GET", rf"{ISSUE}/comment", "read_comments"),
+        ("POST", rf"{ISSUE}/comment", "add_comment"),
+        ("GET", rf"{API}/comment/(?P<comment>\d+)/properties/(?P<property>[^/]+)", "comment_property"),
+        ("GET", rf"{ISSUE}/remotelink", "read_links"),
+        ("POST", rf"{ISSUE}/remotelink", "put_link"),
+    )
+)
+OPERATIONS: dict[str, Callable[[JiraSandbox, Json, Json, Any, bool], tuple[int, Any]]] = {
+    name: getattr(JiraSandbox, name) for _, _, name in ROUTES
+}
+_ORDERS: dict[str, Callable[[Json], Any]] = {
+    "updated": lambda raw: (read_time(raw["fields"]["updated"]), raw["id"]),
+    "created": lambda raw: (read_time(raw["fields"]["created"]), raw["id"]),
+    "id": lambda raw: int(raw["id"]),
+    "key": lambda raw: (raw["key"].rpartition("-")[0], int(raw["key"].rpartition("-")[2])),
+}
+
+
+def to_document(text: str) -> Json:
+    """Plain text as an Atlassian document: one paragraph a line."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    content = [{"type": "paragraph", "content": [{"type": "text", "text": line}] if line else []} for line in lines]
+    return {"type": "doc", "version": 1, "content": content}
+
+
+def document_text(document: Any) -> str:
+    """The words of an Atlassian document, or of a plain text."""
+    if isinstance(document, str):
+        return document
+    own = str(document.get("text", ""))
+    inner = "".join(document_text(part) for part in document.get("content", ()))
+    return own + inner + ("\n" if document.get("type") == "paragraph" else "")
+
+
+def _status(name: str, category: str) -> Json:
+    number, colour, label = CATEGORIES[category]
+    shown = {"id": number, "key": category, "colorName": colour, "name": label}
+    return {"id": str(abs(hash(name)) % 10_000), "name": name, "description": "", "statusCategory": shown}
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}+0000"
+
+
+def _token(start: int) -> str:
+    return base64.urlsafe_b64encode(f"at:{start}".encode()).decode()
+
+
+def _lines(path: Path) -> Iterator[Json]:
+    compressed = path.suffix == ".xz"
+    with lzma.open(path, "rt", encoding="utf-8") if compressed else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)

@@ -1,0 +1,52 @@
+"""Runs a stand-in on loopback, in a thread or until Ctrl-C."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from sandbox.jira import JiraSandbox
+from sandbox.slack import SlackSandbox
+
+START_S = 10  # how long a server may take to listen
+
+
+@contextmanager
+def serving(app: Any, port: int = 0) -> Iterator[str]:
+    """Serve an ASGI app on 127.0.0.1 while the block runs; yields its address without a slash at the end."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="auto"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_S
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
+        listener.close()
+
+
+def serve_forever(slack_port: int, jira_port: int, load: Path | None) -> None:
+    """Both stand-ins until Ctrl-C, with the issues of a JSON-lines file if one is named."""
+    slack, jira = SlackSandbox(), JiraSandbox()
+    loaded = jira.load(load) if load else 0
+    with ExitStack() as running:
+        slack_url = running.enter_context(serving(slack.app, slack_port))
+        jira_url = running.enter_context(serving(jira.app, jira_port))
+        print(f"Slack stand-in: {slack_url}/api/  bot_token {slack.bot_token}  signing_secret {slack.signing_secret}")
+        print(f"Jira stand-in:  {jira_url}  {jira.email} / {jira.token}, {loaded} issues")
+        print("They are not Slack and not Jira. Ctrl-C ends them.", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return

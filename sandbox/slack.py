@@ -1,0 +1,332 @@
+"""A Slack workspace on loopback: the Web API methods a bot needs, response URLs and Socket Mode.
+
+Names of methods, arguments and errors are Slack's. It renders nothing and checks blocks by the documented limits;
+`judge` adds a stricter check.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sandbox.faults import AFTER, Faults, bad_answer
+
+Json = dict[str, Any]
+BLOCKS_MAX = 50
+TEXT_MAX = {"header": 150, "section": 3000}  # characters
+BLOCK_TYPES = {
+    "actions", "alert", "card", "context", "context_actions", "data_table", "data_visualization", "divider", "file",
+    "header", "image", "input", "markdown", "rich_text", "section", "table", "video",
+}  # fmt: skip
+RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
+SCOPES = "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,users:read"
+
+
+class Refusal(Exception):
+    """An answer with `ok: false` and Slack's own word for why."""
+
+    def __init__(self, error: str, **extra: Any) -> None:
+        super().__init__(error)
+        self.body = {"ok": False, "error": error, **extra}
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel with its messages, oldest first; `member` tells whether the bot is in it."""
+
+    id: str
+    name: str
+    member: bool = True
+    readable: bool = True
+    messages: list[Json] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Ephemeral:
+    """A message only one person sees."""
+
+    user: str
+    channel: str
+    message: Json
+    at: float
+
+
+class SlackSandbox:
+    """The workspace. `app` is the ASGI application; `calls` lists every request with its answer's status."""
+
+    def __init__(
+        self,
+        bot_token: str = "xoxb-sandbox",
+        signing_secret: str = "0123456789abcdef0123456789abcdef",
+        app_token: str = "xapp-sandbox",
+        now: Callable[[], float] = time.time,
+        judge: Callable[[list[Json]], list[str]] | None = None,
+    ) -> None:
+        self.bot_token, self.signing_secret, self.app_token = bot_token, signing_secret, app_token
+        self.now, self.judge = now, judge
+        self.team = "T0SANDBOX"
+        self.users = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi"}
+        self.channels = {c.id: c for c in (Channel("C0ML", "ml"), Channel("C0MGMT", "ml-managers"))}
+        self.ephemerals: list[Ephemeral] = []
+        self.calls: list[Json] = []
+        self.faults = Faults()
+        self.sockets: list[WebSocket] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.acks: dict[str, Json] = {}
+        self._responses: dict[str, Json] = {}
+        self._last_ts = 0.0
+
+    async def app(self, scope: Json, receive: Any, send: Any) -> None:
+        """The ASGI application."""
+        if scope["type"] == "websocket":
+            await self._socket(WebSocket(scope, receive, send))
+            return
+        request = Request(scope, receive)
+        response = await self._answer(request, send)
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request, send: Any) -> Response | None:
+        method = request.url.path.removeprefix("/api/").strip("/")
+        args = await _arguments(request)
+        call: Json = {"method": method, "args": args, "status": 0, "at": self.now()}
+        self.calls.append(call)
+        fault = self.faults.take(method.partition("/")[0])
+        if fault and fault.kind not in AFTER:
+            return await bad_answer(fault, send)
+        if method.startswith("commands/"):
+            body, status = self._respond(method.removeprefix("commands/"), args)
+        else:
+            body, status = self._call(method, request, args), 200
+        call.update(status=status, ok=body.get("ok"))
+        if fault:
+            return await bad_answer(fault, send)
+        return JSONResponse(body, status, {"x-oauth-scopes": SCOPES}) if body else PlainTextResponse("ok", status)
+
+    def _call(self, method: str, request: Request, args: Json) -> Json:
+        handle = METHODS.get(method)
+        try:
+            if handle is None:
+                raise Refusal("unknown_method", req_method=method)
+            self._authorize(method, request, args)
+            return {"ok": True, **handle(self, args)}
+        except Refusal as refusal:
+            return refusal.body
+
+    def _authorize(self, method: str, request: Request, args: Json) -> None:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ") or args.get("token", "")
+        if not token:
+            raise Refusal("not_authed")
+        if token != (self.app_token if method == "apps.connections.open" else self.bot_token):
+            raise Refusal("invalid_auth")
+
+    # Web API
+
+    def auth_test(self, args: Json) -> Json:
+        """auth.test"""
+        return {
+            "url": "https://sandbox.slack.com/", "team": "Sandbox", "user": "scrumbut", "team_id": self.team,
+            "user_id": "U0BOT", "bot_id": "B0BOT",
+        }  # fmt: skip
+
+    def chat_post(self, args: Json) -> Json:
+        """chat.postMessage"""
+        channel = self._channel(args, by_name=True)
+        if not channel.member:
+            raise Refusal("not_in_channel")
+        message = self._message(args) | {"ts": self._ts()}
+        if args.get("thread_ts"):
+            self._find(channel, args["thread_ts"])
+            message["thread_ts"] = args["thread_ts"]
+        channel.messages.append(message)
+        return {"channel": channel.id, "ts": message["ts"], "message": _without_metadata(message)}
+
+    def chat_update(self, args: Json) -> Json:
+        """chat.update"""
+        channel = self._channel(args)
+        message = self._find(channel, args.get("ts", ""))
+        kept = {name: message[name] for name in ("ts", "thread_ts", "metadata") if name in message}
+        message_now = self._message(args)
+        message.clear()
+        message.update(message_now, **kept, edited={"user": "U0BOT", "ts": self._ts()})
+        return {"channel": channel.id, "ts": message["ts"], "text": message["text"]}
+
+    def history(self, args: Json) -> Json:
+        """conversations.history, newest first"""
+        channel = self._readable(args)
+        roots = [m for m in channel.messages if m.get("thread_ts") in (None, m["ts"])]
+        return self._page(list(reversed(roots)), args)
+
+    def replies(self, args: Json) -> Json:
+        """conversations.replies, oldest first with the root"""
+        channel = self._readable(args)
+        root = self._find(channel, args.get("ts", ""), "thread_not_found")
+        return self._page([m for m in channel.messages if m is root or m.get("thread_ts") == root["ts"]], args)
+
+    def conversations(self, args: Json) -> Json:
+        """conversations.list"""
+        channels = [{"id": c.id, "name": c.name, "is_channel": True, "is_member": c.member}
+                    for c in self.channels.values()]  # fmt: skip
+        start, limit = int(args.get("cursor") or 0), int(args.get("limit") or 100)
+        rest = start + limit < len(channels)
+        cursor = {"response_metadata": {"next_cursor": str(start + limit) if rest else ""}}
+        return {"channels": channels[start : start + limit], **cursor}
+
+    def user_info(self, args: Json) -> Json:
+        """users.info"""
+        user = args.get("user", "")
+        if user not in self.users:
+            raise Refusal("user_not_found")
+        return {"user": {"id": user, "name": self.users[user], "real_name": self.users[user].title()}}
+
+    def open_socket(self, args: Json) -> Json:
+        """apps.connections.open; the address is completed by the request's own host"""
+        return {"url": f"{self.socket_url}/link"}
+
+    socket_url = ""  # set by whoever serves the app, such as ws://127.0.0.1:4010
+
+    # State
+
+    def _channel(self, args: Json, by_name: bool = False) -> Channel:
+        wanted = str(args.get("channel", ""))
+        named = (c for c in self.channels.values() if by_name and c.name == wanted.lstrip("#"))
+        channel = self.channels.get(wanted) or next(named, None)
+        if channel is None:
+            raise Refusal("channel_not_found")
+        return channel
+
+    def _readable(self, args: Json) -> Channel:
+        channel = self._channel(args)
+        if not (channel.member and channel.readable):
+            raise Refusal("not_in_channel" if channel.readable else "missing_scope", needed="channels:history")
+        return channel
+
+    def _find(self, channel: Channel, ts: str, error: str = "message_not_found") -> Json:
+        found = next((m for m in channel.messages if m["ts"] == ts), None)
+        if found is None:
+            raise Refusal(error)
+        return found
+
+    def _message(self, args: Json) -> Json:
+        text, blocks = str(args.get("text") or ""), _decoded(args.get("blocks")) or []
+        if not text and not blocks:
+            raise Refusal("no_text")
+        if len(text) > 40_000:
+            raise Refusal("msg_too_long")
+        problems = check_blocks(blocks) + (self.judge(blocks) if self.judge and blocks else [])
+        if problems:
+            raise Refusal("invalid_blocks", response_metadata={"messages": problems})
+        metadata = _decoded(args.get("metadata"))
+        message = {"type": "message", "user": "U0BOT", "bot_id": "B0BOT", "text": text, "blocks": blocks}
+        return message | ({"metadata": metadata} if metadata else {})
+
+    def _page(self, messages: list[Json], args: Json) -> Json:
+        oldest, latest = float(args.get("oldest") or 0), float(args.get("latest") or "inf")
+        shown = [m for m in messages if oldest < float(m["ts"]) < latest]
+        start, limit = int(args.get("cursor") or 0), min(int(args.get("limit") or 100), 999)
+        more = start + limit < len(shown)
+        page = shown[start : start + limit]
+        if str(args.get("include_all_metadata", "")).lower() not in ("1", "true"):
+            page = [_without_metadata(m) for m in page]
+        cursor = {"response_metadata": {"next_cursor": str(start + limit)}} if more else {}
+        return {"messages": page, "has_more": more, **cursor}
+
+    def _ts(self) -> str:
+        self._last_ts = max(self.now(), self._last_ts + 0.000_100)
+        return f"{self._last_ts:.6f}"
+
+    def messages(self, name: str) -> list[Json]:
+        """The messages of a channel by name, threads' answers included, oldest first."""
+        return next(c.messages for c in self.channels.values() if c.name == name)
+
+    # Response URLs
+
+    def response_path(self, user: str, channel: str) -> str:
+        """A new response URL's path for what that person typed there."""
+        key = f"{len(self._responses):08d}"
+        self._responses[key] = {"user": user, "channel": channel, "uses": 0, "at": self.now()}
+        return f"/commands/{key}"
+
+    def _respond(self, key: str, args: Json) -> tuple[Json, int]:
+        known = self._responses.get(key)
+        if known is None or self.now() - known["at"] > RESPONSE_AGE_S:
+            return {"ok": False, "error": "expired_url"}, 404
+        known["uses"] += 1
+        if known["uses"] > RESPONSE_USES:
+            return {"ok": False, "error": "used_url"}, 404
+        try:
+            self.answer_person(known["user"], known["channel"], args)
+        except Refusal as refusal:
+            return refusal.body, 400
+        return {}, 200
+
+    def answer_person(self, user: str, channel: str, answer: Json) -> None:
+        """What an acknowledgement or a response shows: to one person, or in the channel if it says so."""
+        message = self._message(answer)
+        if answer.get("response_type") == "in_channel":
+            self.channels[channel].messages.append(message | {"ts": self._ts()})
+        else:
+            self.ephemerals.append(Ephemeral(user, channel, message, float(self._ts())))
+
+    # Socket Mode
+
+    async def _socket(self, socket: WebSocket) -> None:
+        await socket.accept()
+        self.loop = asyncio.get_running_loop()
+        await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + 1})
+        self.sockets.append(socket)
+        try:
+            while True:
+                envelope = json.loads(await socket.receive_text())
+                self.acks[envelope.get("envelope_id", "")] = envelope.get("payload") or {}
+        except (WebSocketDisconnect, json.JSONDecodeError, KeyError):
+            self.sockets.remove(socket)
+
+
+METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
+    "auth.test": SlackSandbox.auth_test,
+    "chat.postMessage": SlackSandbox.chat_post,
+    "chat.update": SlackSandbox.chat_update,
+    "conversations.history": SlackSandbox.history,
+    "conversations.replies": SlackSandbox.replies,
+    "conversations.list": SlackSandbox.conversations,
+    "users.info": SlackSandbox.user_info,
+    "apps.connections.open": SlackSandbox.open_socket,
+}
+
+
+async def _arguments(request: Request) -> Json:
+    body = await request.body()
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return dict(json.loads(body or b"{}"))
+    return dict(request.query_params) | dict(parse_qsl(body.decode()))
+
+
+def _decoded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value else value
+
+
+def _without_metadata(message: Json) -> Json:
+    return {name: value for name, value in message.items() if name != "metadata"}
+
+
+def check_blocks(blocks: list[Json]) -> list[str]:
+    """What Slack would refuse by its plainest documented limits."""
+    ids = [block["block_id"] for block in blocks if block.get("block_id")]
+    problems = [f"no more than {BLOCKS_MAX} items allowed"] if len(blocks) > BLOCKS_MAX else []
+    problems += ["block_id must be unique"] if len(ids) != len(set(ids)) else []
+    for index, block in enumerate(blocks):
+        kind, text = block.get("type"), block.get("text")
+        if kind not in BLOCK_TYPES:
+            problems.append(f"unsupported type: {kind} [json-pointer:/blocks/{index}/type]")
+        length = len(text.get("text", "")) if isinstance(text, dict) else None
+        if kind in TEXT_MAX and length is not None and not 0 < length <= TEXT_MAX[kind]:
+            problems.append(f"must be 1 to {TEXT_MAX[kind]} characters [json-pointer:/blocks/{index}/text]")
+    return problems

@@ -1,0 +1,104 @@
+"""Opens the database and keeps its schema: one file of SQLite, or a server's address.
+
+Transactions are the caller's, by `read()` and `write()`; a write on SQLite takes the lock at once, so two writers
+wait for each other instead of failing half-way.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+BUSY_MS = 10_000  # how long a writer waits for another one
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; says what and how to mend it."""
+
+
+class Database:
+    """An open database. `read` and `write` give a connection within one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(scrumbut_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing written through it is kept."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back by any exception."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version. Raises DatabaseError for a schema that a newer version wrote."""
+        with self.write() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            script = ScriptDirectory(str(MIGRATIONS))
+            known = {revision.revision for revision in script.walk_revisions()}
+            if current is not None and current not in known:
+                raise DatabaseError(
+                    f'The database has schema "{current}", which this version does not know. '
+                    "Upgrade scrumbut, or restore a backup from before the newer version ran."
+                )
+            if current == script.get_current_head():
+                return
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open and upgrade. Raises DatabaseError naming [database] url where that cannot be done."""
+    try:
+        # hide_parameters: an error must not carry row values into a log.
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            "[database] url is no address SQLAlchemy knows. Write sqlite:///scrumbut.db for a file."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    database = Database(engine)
+    try:
+        database.upgrade()
+    except OperationalError as error:
+        raise DatabaseError(
+            f"The database {engine.url.render_as_string(hide_password=True)} cannot be opened ({error.orig}). "
+            "Check that the folder of [database] url exists and may be written."
+        ) from error
+    return database
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(raw: Any, record: Any) -> None:
+        raw.isolation_level = None  # the driver would begin transactions of its own, too late for IMMEDIATE
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged act survives a power cut
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("scrumbut_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

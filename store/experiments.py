@@ -1,0 +1,152 @@
+"""Experiments and their timelines: the row is the fold of the entries, both written together."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
+
+from backlog.errors import NotFound
+from backlog.experiment import (
+    EXPERIMENT_KEY,
+    ISSUE_KEY,
+    Decision,
+    Entry,
+    Experiment,
+    Kind,
+    Outcome,
+    Stage,
+    apply,
+)
+from store.tables import experiment as table
+from store.tables import timeline
+
+WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "decision": Decision}
+TIMES = {"created_at", "running_since", "stage_since", "blocked_since", "decided_at", "updated_at"}
+
+
+def add_experiment(connection: Connection, entry: Entry) -> Experiment:
+    """Store a new experiment from the first entry of its timeline and number it after the last one."""
+    number = (connection.scalar(select(func.max(table.c.number))) or 0) + 1
+    experiment = apply(Experiment(number, entry.text, entry.at, entry.who), entry)
+    connection.execute(table.insert().values(**asdict(experiment)))
+    _add_entry(connection, experiment.key, entry)
+    return experiment
+
+
+def save_entry(connection: Connection, experiment: Experiment, entry: Entry) -> Experiment:
+    """Append the entry and bring the row to the state after it; returns that state."""
+    after = apply(experiment, entry)
+    changed = {**entry.changes, "updated_at": entry.at}
+    connection.execute(update(table).where(table.c.number == experiment.number).values(**changed))
+    _add_entry(connection, experiment.key, entry)
+    return after
+
+
+def _add_entry(connection: Connection, subject: str, entry: Entry) -> None:
+    row = {"subject": subject, "at": entry.at, "who": entry.who, "act": entry.act, "text": entry.text}
+    connection.execute(timeline.insert().values(**row, changes=dict(entry.changes)))
+
+
+def find_experiment(connection: Connection, key: str) -> Experiment:
+    """The experiment with that key, or the one linked to that Jira key. Raises NotFound naming what to type."""
+    own = EXPERIMENT_KEY.fullmatch(key.strip())
+    if own:
+        where = table.c.number == int(own[1])
+    elif ISSUE_KEY.fullmatch(key.strip()):
+        where = table.c.issue_key == key.strip().upper()
+    else:
+        raise NotFound(f'"{key[:60]}" is no experiment key.', "Keys look like EXP-12 or ML-345: /exp list")
+    row = connection.execute(select(table).where(where)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no {key.strip().upper()} here.", "See /exp list for what there is.")
+    return _experiment(row)
+
+
+def load_experiments(
+    connection: Connection, *, stage: str = "", goal: str = "", owner: str = "", limit: int | None = None
+) -> list[Experiment]:
+    """Experiments in the order of their numbers; the filters combine, an empty one is none."""
+    wanted = {"stage": stage, "goal": goal, "owner": owner}
+    query = select(table).order_by(table.c.number).limit(limit)
+    for name, value in wanted.items():
+        if value:
+            query = query.where(table.c[name] == value)
+    return [_experiment(row) for row in connection.execute(query).mappings()]
+
+
+def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:
+    """(number, kind, stage) of the goal's other experiments."""
+    query = select(table.c.number, table.c.kind, table.c.stage).where(
+        table.c.goal == goal, table.c.number != other_than
+    )
+    return [(row.number, Kind(row.kind), Stage(row.stage)) for row in connection.execute(query)]
+
+
+def count_in_progress(connection: Connection, other_than: int, **where: str) -> int:
+    """How many experiments are in progress besides that one, for an owner or a goal."""
+    (name, value) = next(iter(where.items()))
+    stages = [stage for stage in Stage if stage.in_progress]
+    query = select(func.count()).where(table.c[name] == value, table.c.stage.in_(stages), table.c.number != other_than)
+    return connection.scalar(query) or 0
+
+
+def linked_to(connection: Connection, issue_id: str) -> Experiment | None:
+    """The experiment that an issue belongs to."""
+    row = connection.execute(select(table).where(table.c.issue_id == issue_id)).mappings().first()
+    return _experiment(row) if row else None
+
+
+def numbers_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
+    """The experiment numbers behind keys of either form, by the key as given; unknown keys are left out."""
+    folded = {key: key.strip().upper() for key in keys}
+    numbers = {match[1] for key in folded.values() if (match := EXPERIMENT_KEY.fullmatch(key))}
+    query = select(table.c.number, table.c.issue_key).where(
+        or_(table.c.number.in_([int(n) for n in numbers]), table.c.issue_key.in_(set(folded.values()) - {""}))
+    )
+    known: dict[str, int] = {}
+    for number, issue_key in connection.execute(query).tuples():
+        known |= {f"EXP-{number}": number, issue_key: number}
+    return {key: known[name] for key, name in folded.items() if name and name in known}
+
+
+def load_timeline(connection: Connection, key: str) -> list[Entry]:
+    """The entries of one experiment, oldest first."""
+    query = select(timeline).where(timeline.c.subject == key).order_by(timeline.c.id)
+    return [_entry(row) for row in connection.execute(query).mappings()]
+
+
+def load_entries(connection: Connection, start: datetime, end: datetime) -> list[tuple[str, Entry]]:
+    """All entries from `start` up to `end` with the key they belong to, oldest first."""
+    query = select(timeline).where(timeline.c.at >= start, timeline.c.at < end).order_by(timeline.c.at, timeline.c.id)
+    return [(row["subject"], _entry(row)) for row in connection.execute(query).mappings()]
+
+
+def last_acts(connection: Connection) -> dict[str, datetime]:
+    """The time of the last act on each goal or on any of its experiments."""
+    own = func.substr(timeline.c.subject, len("goal:") + 1)
+    goals = select(own, func.max(timeline.c.at)).where(timeline.c.subject.startswith("goal:")).group_by(own)
+    experiments = select(table.c.goal, func.max(table.c.updated_at)).group_by(table.c.goal)
+    acts: dict[str, datetime] = {}
+    for key, at in [*connection.execute(goals).tuples(), *connection.execute(experiments).tuples()]:
+        acts[key] = max(at, acts.get(key, at))
+    return acts
+
+
+def _experiment(row: RowMapping) -> Experiment:
+    words = {name: kind(row[name]) for name, kind in WORDS.items() if row[name] is not None}
+    return Experiment(**{**row, **words})
+
+
+def _entry(row: RowMapping) -> Entry:
+    changes = {name: _value(name, value) for name, value in row["changes"].items()}
+    return Entry(row["at"], row["who"], row["act"], row["text"], changes)
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in TIMES:
+        return datetime.fromisoformat(value)
+    return WORDS[name](value) if name in WORDS else value

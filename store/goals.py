@@ -1,0 +1,78 @@
+"""Goals and the timeline of their changes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from backlog.errors import BacklogError, NotFound
+from backlog.goal import Answer3, Goal, Mark
+from store.tables import goal as table
+from store.tables import timeline
+
+
+def add_goal(connection: Connection, goal: Goal) -> None:
+    """Store a new goal. Raises BacklogError where the key is taken."""
+    if connection.scalar(select(table.c.key).where(table.c.key == goal.key)):
+        raise BacklogError(f'There is already a goal "{goal.key}".', f"/exp goal show {goal.key}")
+    connection.execute(
+        table.insert().values(
+            key=goal.key,
+            statement=goal.statement,
+            created_at=goal.created_at,
+            created_by=goal.created_by,
+            anti_goals=list(goal.anti_goals),
+            metric=goal.metric,
+            baseline=goal.baseline,
+            target=goal.target,
+            readiness=_marks(goal.readiness),
+        )
+    )
+    _add_entry(connection, goal.key, goal.created_at, goal.created_by, "created", goal.statement, {})
+
+
+def edit_goal(
+    connection: Connection, goal: Goal, who: str, now: datetime, changes: Mapping[str, Any], why: str
+) -> Goal:
+    """Change fields of a goal; the timeline keeps the old values beside the new ones."""
+    values = {**changes, **({"readiness": _marks(changes["readiness"])} if "readiness" in changes else {})}
+    before = {name: _plain(getattr(goal, name)) for name in changes}
+    connection.execute(update(table).where(table.c.key == goal.key).values(**values))
+    _add_entry(connection, goal.key, now, who, "edited", why, {"before": before, "after": values})
+    return find_goal(connection, goal.key)
+
+
+def _add_entry(
+    connection: Connection, key: str, at: datetime, who: str, act: str, text: str, changes: dict[str, Any]
+) -> None:
+    row = {"subject": f"goal:{key}", "at": at, "who": who, "act": act, "text": text, "changes": changes}
+    connection.execute(timeline.insert().values(**row))
+
+
+def find_goal(connection: Connection, key: str) -> Goal:
+    """The goal of that key in any case. Raises NotFound naming the goals there are."""
+    row = connection.execute(select(table).where(table.c.key == key.strip().lower())).mappings().first()
+    if row is not None:
+        return _goal(row)
+    known = ", ".join(connection.scalars(select(table.c.key).order_by(table.c.key).limit(10))) or "none yet"
+    raise NotFound(f'There is no goal "{key[:60]}". Goals: {known}.', '/exp goal add churn "keep active clients"')
+
+
+def load_goals(connection: Connection) -> list[Goal]:
+    """All goals, oldest first."""
+    rows = connection.execute(select(table).order_by(table.c.created_at, table.c.key)).mappings()
+    return [_goal(row) for row in rows]
+
+
+def _marks(readiness: Mapping[str, Mark]) -> dict[str, list[str]]:
+    return {name: [mark.answer, mark.note] for name, mark in readiness.items()}
+
+
+def _plain(value: Any) -> Any:
+    return _marks(value) if isinstance(value, Mapping) else value
+
+
+def _goal(row: RowMapping) -> Goal:
+    readiness = {name: Mark(Answer3(answer), note) for name, (answer, note) in row["readiness"].items()}
+    return Goal(**{**row, "anti_goals": tuple(row["anti_goals"]), "readiness": readiness})

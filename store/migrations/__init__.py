@@ -1,0 +1,1 @@
+"""Alembic's migrations, one file per revision; the application runs them by itself at start."""

@@ -1,0 +1,144 @@
+"""What must reach the outside: written in the transaction that decided it, delivered in order per target.
+
+The rule: a row that may have been sent is never sent again before a look-up that starts at least the quiet time
+after the attempt's deadline. An attempt that ended without a clear answer is therefore left as it is, *sending*,
+and claimed for the look-up once its deadline and the quiet time have passed; a crash looks the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+
+from store.tables import message
+from store.tables import outbox as table
+
+PENDING, SENDING, SENT, DEAD, UNKNOWN, DROPPED = "pending", "sending", "sent", "dead", "unknown", "dropped"
+UNSETTLED = (PENDING, SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One claimed row. `attempt` fences every later update; `doubtful` asks for a look-up before any sending,
+    `resent` tells that it was sent again without one."""
+
+    id: int
+    key: str
+    target: str
+    kind: str
+    payload: Mapping[str, Any]
+    attempt: int
+    created_at: datetime
+    deadline: datetime
+    doubtful: bool
+    resent: bool
+
+
+def put(connection: Connection, target: str, kind: str, payload: Mapping[str, Any], now: datetime) -> int:
+    """Add an effect; returns its id. Effects of one target are delivered in the order they were put."""
+    values = {"key": uuid4().hex, "target": target, "kind": kind, "payload": dict(payload), "state": PENDING}
+    start = {"attempt": 0, "created_at": now, "not_before": now, "resent": False}
+    key = connection.execute(table.insert().values(**values, **start)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def put_latest(connection: Connection, target: str, kind: str, payload: Mapping[str, Any], now: datetime) -> int:
+    """Add an effect that replaces those of its kind still waiting for the target: only the latest state counts."""
+    same = (table.c.target == target, table.c.kind == kind, table.c.state == PENDING, table.c.attempt == 0)
+    connection.execute(update(table).where(*same).values(state=DROPPED))
+    return put(connection, target, kind, payload, now)
+
+
+def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: timedelta) -> Effect | None:
+    """Take the next row that is due, for `timeout`; None when nothing is. A row in front of it on the same target
+    holds it back until that one is settled."""
+    due = or_(
+        and_(table.c.state == PENDING, table.c.not_before <= now),
+        and_(table.c.state == SENDING, table.c.deadline <= now - quiet),
+    )
+    earlier = table.alias()
+    held_back = exists().where(
+        earlier.c.target == table.c.target, earlier.c.id < table.c.id, earlier.c.state.in_(UNSETTLED)
+    )
+    row = connection.execute(select(table).where(due, ~held_back).order_by(table.c.id).limit(1)).mappings().first()
+    if row is None:
+        return None
+    taken = connection.execute(
+        update(table)
+        .where(table.c.id == row["id"], table.c.attempt == row["attempt"], table.c.state == row["state"])
+        .values(state=SENDING, attempt=row["attempt"] + 1, sending_since=now, deadline=now + timeout)
+        .returning(table.c.id)
+    ).first()
+    return _effect(row, now + timeout) if taken else None
+
+
+def settle(
+    connection: Connection, effect: Effect, state: str, *, result: Mapping[str, Any] | None = None, error: str = ""
+) -> bool:
+    """End a claimed row; False when another claim has overtaken this one, which then decides."""
+    return _fenced(connection, effect, state=state, result=dict(result) if result else None, error=error)
+
+
+def retry(connection: Connection, effect: Effect, not_before: datetime, error: str) -> bool:
+    """Put a row that was certainly not sent back in line."""
+    return _fenced(connection, effect, state=PENDING, not_before=not_before, error=error)
+
+
+def resend(connection: Connection, effect: Effect, now: datetime, error: str) -> bool:
+    """Put a row back in line although it may have arrived; it is marked as possibly double."""
+    return _fenced(connection, effect, state=PENDING, not_before=now, resent=True, error=error)
+
+
+def leave_doubtful(connection: Connection, effect: Effect, error: str) -> bool:
+    """Note why the outcome is unknown; the row waits for its look-up."""
+    return _fenced(connection, effect, error=error)
+
+
+def _fenced(connection: Connection, effect: Effect, **values: Any) -> bool:
+    own = (table.c.id == effect.id, table.c.attempt == effect.attempt, table.c.state == SENDING)
+    statement = update(table).where(*own).values(**values).returning(table.c.id)
+    return connection.execute(statement).first() is not None
+
+
+def remember_message(connection: Connection, name: str, channel: str, ts: str) -> None:
+    """Where a message landed, so that it can be edited and answered in its thread."""
+    connection.execute(message.delete().where(message.c.name == name))
+    connection.execute(message.insert().values(name=name, channel=channel, ts=ts))
+
+
+def find_message(connection: Connection, name: str) -> tuple[str, str] | None:
+    """(channel, ts) of a message that was delivered."""
+    row = connection.execute(select(message).where(message.c.name == name)).first()
+    return (row.channel, row.ts) if row else None
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many rows are in each state."""
+    query = select(table.c.state, func.count()).group_by(table.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
+    """When the earliest unsettled row may be claimed; None when all is settled."""
+    pending = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == PENDING))
+    sending = connection.scalar(select(func.min(table.c.deadline)).where(table.c.state == SENDING))
+    times = [time for time in (pending, sending + quiet if sending else None) if time]
+    return min(times, default=None)
+
+
+def _effect(row: RowMapping, deadline: datetime) -> Effect:
+    return Effect(
+        id=row["id"],
+        key=row["key"],
+        target=row["target"],
+        kind=row["kind"],
+        payload=row["payload"],
+        attempt=row["attempt"] + 1,
+        created_at=row["created_at"],
+        deadline=deadline,
+        doubtful=row["state"] == SENDING,
+        resent=row["resent"],
+    )

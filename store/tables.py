@@ -1,0 +1,293 @@
+"""The tables. A change here needs a migration beside it; a test compares the two."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time as whole microseconds since 1970: orders and compares alike in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Microseconds; a naive time raises TypeError rather than guess its zone."""
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """An aware UTC time."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON document as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Compact JSON; NaN is refused, for no other reader would accept it."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """The document."""
+        return None if value is None else json.loads(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+naming = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+metadata = MetaData(naming_convention=naming)
+
+
+def _text(name: str, size: int = 0) -> Column[str]:
+    return Column(name, String(size) if size else Text, nullable=False, default="", server_default="")
+
+
+person = Table("person", metadata, Column("id", String(80), primary_key=True), _text("name", 200))
+
+goal = Table(
+    "goal",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    _text("statement"),
+    Column("created_at", Instant, nullable=False),
+    _text("created_by", 80),
+    Column("anti_goals", Json, nullable=False),
+    _text("metric", 80),
+    Column("baseline", Float),
+    Column("target", Float),
+    Column("readiness", Json, nullable=False),
+)
+
+experiment = Table(
+    "experiment",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _text("title", 200),
+    Column("created_at", Instant, nullable=False),
+    _text("created_by", 80),
+    _text("stage", 20),
+    _text("kind", 30),
+    _text("goal", 40),
+    _text("owner", 80),
+    _text("hypothesis"),
+    _text("metric", 80),
+    _text("eval_set", 120),
+    Column("min_effect", Float),
+    _text("serves"),
+    Column("min_runs", Integer, nullable=False),
+    _text("appetite", 20),
+    _text("issue_id", 40),
+    _text("issue_key", 80),
+    _text("issue_url"),
+    Column("running_since", Instant),
+    Column("stage_since", Instant),
+    Column("went_back", Integer, nullable=False),
+    _text("parity_reason"),
+    _text("blocked_reason"),
+    Column("blocked_since", Instant),
+    Column("outcome", String(20)),
+    _text("learning"),
+    _text("next_key", 20),
+    _text("outcome_by", 80),
+    Column("decision", String(20)),
+    _text("decision_reason"),
+    _text("decided_by", 80),
+    Column("decided_at", Instant),
+    Column("updated_at", Instant),
+    Index(None, "stage"),
+    Index(None, "goal"),
+    Index(None, "owner"),
+    Index(None, "issue_id"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    _text("who", 80),
+    _text("act", 30),
+    _text("text"),
+    Column("changes", Json, nullable=False),
+    Index(None, "subject", "id"),
+    Index(None, "at"),
+)
+
+metric = Table(
+    "metric",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("goal", 40),
+    _text("name", 80),
+    _text("environment", 40),
+    _text("source", 80),
+    _text("key", 250),
+    _text("better", 10),
+    _text("aggregation", 20),
+    _text("unit", 40),
+    _text("eval_set", 120),
+    Column("tolerance", Float),
+    _text("scope", 500),
+    Column("polled_since", Instant),
+    Column("read_at", Instant),
+    UniqueConstraint("goal", "name", "environment"),
+)
+
+# One row per run of a metric; `tag` is the key its tracker names, `experiment` the number behind it, or 0.
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("metric_id", Integer, nullable=False),
+    _text("run", 250),
+    _text("tag", 80),
+    Column("experiment", Integer, nullable=False, default=0),
+    UniqueConstraint("metric_id", "run"),
+    Index(None, "tag"),
+)
+
+# NULL stands for a value that was not finite: the run diverged, which is not the same as no reading.
+reading = Table(
+    "reading",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Float),
+    sqlite_with_rowid=False,
+)
+
+source_state = Table(
+    "source_state",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("read_at", Instant),
+    _text("error"),
+)
+
+issue = Table(
+    "issue",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _text("key", 80),
+    _text("url"),
+    _text("summary"),
+    _text("status", 120),
+    _text("category", 40),
+    _text("resolution", 120),
+    _text("assignee", 200),
+    Column("updated", Instant, nullable=False),
+    Column("due", String(10)),
+    _text("sprint", 250),
+    Index(None, "key"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    _text("channel", 40),
+    _text("ts", 40),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    _text("target", 160),
+    _text("kind", 40),
+    Column("payload", Json, nullable=False),
+    _text("state", 20),
+    Column("attempt", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("sending_since", Instant),
+    Column("deadline", Instant),
+    Column("resent", Boolean, nullable=False),
+    Column("result", Json),
+    _text("error"),
+    Index(None, "state", "not_before"),
+    Index(None, "target", "id"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(160), nullable=False, unique=True),
+    _text("name", 60),
+    Column("args", Json, nullable=False),
+    _text("state", 20),
+    Column("attempt", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("lease_until", Instant),
+    _text("error"),
+    Index(None, "state", "not_before"),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", String(160), primary_key=True),
+    Column("checked_until", Instant, nullable=False),
+)
+
+occurrence = Table(
+    "occurrence",
+    metadata,
+    Column("schedule", String(160), primary_key=True),
+    Column("period", String(40), primary_key=True),
+    Column("due_at", Instant, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("id", String(160), primary_key=True),
+    _text("report", 60),
+    _text("audience", 60),
+    _text("period", 20),
+    Column("made_at", Instant, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    _text("slack"),
+    _text("html"),
+    _text("text"),
+    _text("note"),
+)
+
+# Deliveries already handled: Slack may hand over the same signed request again within five minutes.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("key", String(160), primary_key=True),
+    Column("at", Instant, nullable=False),
+)

@@ -1,0 +1,159 @@
+"""The stand-ins on loopback, and the product wired to them as a user's configuration would."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import Settings, load_settings
+from bot.flows.run_due import Schedule
+from bot.flows.services import Services
+from bot.schedule import schedules_of
+from bot.slack.app import open_app
+from bot.slack.endpoint import SlackEndpoint
+from bot.web import open_web
+from bot.wiring import open_services
+from bot.work import run_until_settled
+from integrations.sources.files import CsvFiles
+from sandbox.jira import JiraSandbox
+from sandbox.serving import serving
+from sandbox.slack import SlackSandbox
+from sandbox.slack_edge import SlackEdge
+from tests import blockkit
+from tests.shared import shared_folder
+
+assert CsvFiles  # the sources must import without any tracker's SDK
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The schemas and data of others; the test skips where a user has none."""
+    folder = shared_folder()
+    if folder is None:
+        pytest.skip("the folder of schemas and data is not beside the project (SCRUMBUT_SHARED)")
+    return folder
+
+
+@dataclass
+class TestClock:
+    """A clock that stands until it is moved."""
+
+    __test__ = False
+    at: datetime = datetime(2026, 11, 23, 8, 59, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **span: float) -> None:
+        """Move on."""
+        self.at += timedelta(**span)
+
+
+@dataclass
+class World:
+    """The product between its stand-ins. People in it: Ana owns, Ben is on the team, Chi is a stranger."""
+
+    settings: Settings
+    services: Services
+    clock: TestClock
+    slack: SlackSandbox
+    jira: JiraSandbox
+    edge: SlackEdge
+    web_url: str
+    schedules: list[Schedule]
+    folder: Path
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def type(self, line: str, user: str = "U0ANA") -> str:
+        """Type `/exp line`, let the work behind it finish, and return what the person reads."""
+        before = len(self.slack.ephemerals)
+        ack = self.edge.command(line, user=user)
+        assert ack.status == 200, ack
+        self.settle()
+        return "\n".join(_text(e.message) for e in self.slack.ephemerals[before:])
+
+    def settle(self) -> None:
+        """Let everything that is due happen."""
+        run_until_settled(self.services, self.schedules)
+
+    def channel(self, name: str = "ml") -> list[str]:
+        """What the channel shows, threads included, as text."""
+        return [_text(message) for message in self.slack.messages(name)]
+
+
+def _text(message: dict[str, Any]) -> str:
+    from sandbox.transcript import block_text
+
+    return "\n".join(line for block in message["blocks"] for line in block_text(block)) or message["text"]
+
+
+CONFIG = """
+[slack]
+bot_token = "xoxb-sandbox"
+signing_secret = "0123456789abcdef0123456789abcdef"
+api_url = "{slack}/api/"
+channel = "#ml"
+[jira]
+url = "{jira}"
+email = "bot@example.com"
+token = "jira-sandbox-token"
+pat = "jira-sandbox-token"
+deployment = "{deployment}"
+jql = "project = ML"
+fields = {{ sprint = "customfield_10020" }}
+[database]
+url = "sqlite:///{folder}/scrumbut.db"
+[[sources]]
+name = "files"
+kind = "csv"
+url = "{folder}/readings.csv"
+[[reports]]
+schedule = "mon 09:00 UTC"
+[[policy]]
+but = "sprints"
+because = "nobody can know how long an experiment takes"
+instead = "WIP 2, appetite, weekly report"
+[outbox]
+timeout_s = 2
+quiet_s = 0.2
+[testing]
+allow = true
+"""
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Builds worlds; every message the product sends is held against Block Kit's schema."""
+    with ExitStack() as running:
+
+        def make(deployment: str = "cloud", config: str = CONFIG) -> World:
+            clock = TestClock()
+            slack = SlackSandbox(now=lambda: clock().timestamp(), judge=blockkit.problems)
+            jira = JiraSandbox(deployment, now=clock)
+            slack_url = running.enter_context(serving(slack.app))
+            jira_url = running.enter_context(serving(jira.app))
+            path = tmp_path / "config.toml"
+            path.write_text(
+                config.format(slack=slack_url, jira=jira_url, deployment=deployment, folder=tmp_path), encoding="utf-8"
+            )
+            (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
+            settings = load_settings(path)
+            services = open_services(settings, clock)
+            running.callback(services.database.close)
+            app = open_app(settings.slack, services)
+            web_url = running.enter_context(serving(open_web(services, SlackEndpoint(app).receive)))
+            edge = SlackEdge(slack, slack_url, f"{web_url}/slack/events")
+            schedules = schedules_of(services, timedelta(minutes=10))
+            return World(settings, services, clock, slack, jira, edge, web_url, schedules, tmp_path)
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """The product between stand-ins of Slack and Jira Cloud."""
+    return make_world()
