@@ -100,7 +100,9 @@ def _try_again(services: Services, task: queue.Task, error: Exception) -> None:
             queue.retry(connection, task, services.now() + wait, what)
 
 
-def run_until_settled(services: Services, schedules: Sequence[Schedule]) -> None:
+def run_until_settled(
+    services: Services, schedules: Sequence[Schedule], wait: Callable[[float], None] = time.sleep
+) -> None:
     """Run all that is due, work and deliveries alike, until nothing is pending any more.
 
     Waits for retries and look-ups that come due later, so it may take as long as the outbox's quiet time.
@@ -114,7 +116,7 @@ def run_until_settled(services: Services, schedules: Sequence[Schedule]) -> None
         due = min((at for at in times if at), default=None)
         if due is None:
             return
-        time.sleep(max(0.05, (due - services.now()).total_seconds()))
+        wait(max(0.05, (due - services.now()).total_seconds()))
 
 
 class Workers:

@@ -11,18 +11,19 @@ Json = dict[str, Any]
 LEVELS = "▁▂▃▄▅▆▇█"
 
 
-def transcript(sandbox: SlackSandbox, width: int = 96) -> str:
-    """Every channel in order of time; threads stand indented under their message."""
-    return "\n".join(line for channel in sandbox.channels.values() for line in _channel(sandbox, channel.id, width))
+def transcript(sandbox: SlackSandbox, since: float = 0, width: int = 96) -> str:
+    """Every channel since a Unix time, in order; threads stand indented under their message."""
+    channels = (_channel(sandbox, channel_id, since, width) for channel_id in sandbox.channels)
+    return "\n".join(line for lines in channels for line in lines)
 
 
-def _channel(sandbox: SlackSandbox, channel_id: str, width: int) -> Iterator[str]:
+def _channel(sandbox: SlackSandbox, channel_id: str, since: float, width: int) -> Iterator[str]:
     channel = sandbox.channels[channel_id]
-    alone = [e for e in sandbox.ephemerals if e.channel == channel_id]
-    if not channel.messages and not alone:
+    alone = [e for e in sandbox.ephemerals if e.channel == channel_id and e.at >= since]
+    roots = [m for m in channel.messages if m.get("thread_ts") in (None, m["ts"]) and float(m["ts"]) >= since]
+    if not roots and not alone:
         return
     yield f"── #{channel.name} " + "─" * max(0, width - len(channel.name) - 5)
-    roots = [m for m in channel.messages if m.get("thread_ts") in (None, m["ts"])]
     shown: list[tuple[float, Json | Ephemeral]] = [(float(m["ts"]), m) for m in roots] + [(e.at, e) for e in alone]
     for _, item in sorted(shown, key=lambda pair: pair[0]):
         if isinstance(item, Ephemeral):

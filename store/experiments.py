@@ -106,7 +106,7 @@ def numbers_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, int
         or_(table.c.number.in_([int(n) for n in numbers]), table.c.issue_key.in_(set(folded.values()) - {""}))
     )
     known: dict[str, int] = {}
-    for number, issue_key in connection.execute(query).tuples():
+    for number, issue_key in connection.execute(query):
         known |= {f"EXP-{number}": number, issue_key: number}
     return {key: known[name] for key, name in folded.items() if name and name in known}
 
@@ -129,7 +129,7 @@ def last_acts(connection: Connection) -> dict[str, datetime]:
     goals = select(own, func.max(timeline.c.at)).where(timeline.c.subject.startswith("goal:")).group_by(own)
     experiments = select(table.c.goal, func.max(table.c.updated_at)).group_by(table.c.goal)
     acts: dict[str, datetime] = {}
-    for key, at in [*connection.execute(goals).tuples(), *connection.execute(experiments).tuples()]:
+    for key, at in [*connection.execute(goals), *connection.execute(experiments)]:
         acts[key] = max(at, acts.get(key, at))
     return acts
 

@@ -25,7 +25,7 @@ def save_issues(connection: Connection, issues: Iterable[Issue]) -> None:
     linked = select(experiment.c.issue_id, experiment.c.issue_key).where(
         experiment.c.issue_id.in_([row["id"] for row in rows])
     )
-    known = dict(connection.execute(linked).tuples().all())
+    known = dict(connection.execute(linked).all())
     for row in rows:
         if known.get(str(row["id"])) not in (None, row["key"]):
             moved = {"issue_key": row["key"], "issue_url": row["url"]}

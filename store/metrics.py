@@ -69,7 +69,7 @@ def polled_since(connection: Connection, metrics: Sequence[Metric]) -> datetime 
 def read_times(connection: Connection) -> dict[int, datetime]:
     """When each metric was last read without error, by metric id."""
     query = select(table.c.id, table.c.read_at).where(table.c.read_at.is_not(None))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def save_readings(
@@ -118,7 +118,7 @@ def _series_ids(
             )
         )
     known = select(series.c.run, series.c.id).where(series.c.metric_id == metric_id)
-    return dict(connection.execute(known).tuples().all())
+    return dict(connection.execute(known).all())
 
 
 def attach_runs(connection: Connection, tag: str, experiment: int) -> None:

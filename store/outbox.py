@@ -118,7 +118,7 @@ def find_message(connection: Connection, name: str) -> tuple[str, str] | None:
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many rows are in each state."""
     query = select(table.c.state, func.count()).group_by(table.c.state)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:

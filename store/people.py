@@ -22,7 +22,7 @@ def save_person(connection: Connection, user_id: str, name: str) -> None:
 
 def load_people(connection: Connection) -> dict[str, str]:
     """Names by id."""
-    return dict(connection.execute(select(person.c.id, person.c.name)).tuples().all())
+    return dict(connection.execute(select(person.c.id, person.c.name)).all())
 
 
 def person_named(connection: Connection, name: str) -> str | None:

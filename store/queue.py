@@ -78,4 +78,4 @@ def next_due(connection: Connection) -> datetime | None:
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many tasks are in each state."""
     query = select(table.c.state, func.count()).group_by(table.c.state)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,12 @@ from bot.slack.endpoint import SlackEndpoint
 from bot.web import open_web
 from bot.wiring import open_services
 from bot.work import run_until_settled
-from integrations.sources.files import CsvFiles
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from tests import blockkit
 from tests.shared import shared_folder
-
-assert CsvFiles  # the sources must import without any tracker's SDK
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +40,7 @@ class TestClock:
     """A clock that stands until it is moved."""
 
     __test__ = False
-    at: datetime = datetime(2026, 11, 23, 8, 59, tzinfo=UTC)
+    at: datetime = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)  # a Monday, after the weekly report
 
     def __call__(self) -> datetime:
         return self.at
@@ -66,7 +63,6 @@ class World:
     web_url: str
     schedules: list[Schedule]
     folder: Path
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def type(self, line: str, user: str = "U0ANA") -> str:
         """Type `/exp line`, let the work behind it finish, and return what the person reads."""
@@ -78,7 +74,7 @@ class World:
 
     def settle(self) -> None:
         """Let everything that is due happen."""
-        run_until_settled(self.services, self.schedules)
+        run_until_settled(self.services, self.schedules, wait=lambda seconds: self.clock.forward(seconds=seconds))
 
     def channel(self, name: str = "ml") -> list[str]:
         """What the channel shows, threads included, as text."""

@@ -16,7 +16,7 @@ def link_issue(services: Services, caller: Caller, key: str, issue_key: str) -> 
         raise BacklogError("Jira is not configured.", "Set [jira] url and token in config.toml.")
     with services.database.read() as connection:
         find_experiment(connection, key)  # refuse a wrong key before asking Jira
-    issue = services.tracker.fetch_issue(issue_key)
+    issue = services.tracker.fetch_issue(issue_key.strip().upper())
     _remember(services, key, issue)
 
     return change(services, caller, key, lambda e, _, now: lifecycle.link_issue(e, issue, caller.id, now))

@@ -29,7 +29,7 @@ def open_app(settings: Slack, services: Services) -> App:
     """The Bolt app for these settings. Asks nothing over the network."""
     token = settings.bot_token.get_secret_value()
     app = App(
-        client=WebClient(token, base_url=settings.api_url, retry_handlers=[]),
+        client=WebClient(base_url=settings.api_url, retry_handlers=[]),
         signing_secret=settings.signing_secret.get_secret_value() or None,
         authorize=_authorize(token),
         # The handlers are short, and without this flag Bolt polls for the ack every 10 ms.
