@@ -137,7 +137,7 @@ def blocked(s: Situation) -> Iterator[Risk]:
                 min(0.9, 0.5 + 0.02 * days),
                 cause=f"blocked: {experiment.blocked_reason}",
                 effect="its question stays open",
-                evidence=f"for {days} days",
+                evidence=f"since {experiment.blocked_since:%d %b}, {days} days",
                 action=f"clear it, then /exp unblock {experiment.key}",
             )
 

@@ -5,6 +5,7 @@ What is heavy (pandas, Slack, Jira, the web) is imported inside the command that
 
 import getpass
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -138,7 +139,9 @@ def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = 
 def demo(output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out")) -> None:
     """Play the main job offline against stand-ins of Slack and Jira on this machine."""
     from bot.demo import play
+    from bot.logs import configure_logs
 
+    configure_logs(logging.ERROR)
     play(output)
 
 

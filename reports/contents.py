@@ -15,6 +15,7 @@ from reports.filters import (
     MET_WORD,
     SHAPES,
     UNKNOWN,
+    capital,
     change,
     cut,
     moment,
@@ -89,6 +90,7 @@ def card(shown: Card) -> dict[str, Any]:
 def weekly(snapshot: Snapshot) -> dict[str, Any]:
     """The context of the weekly report: plain texts, numbers and lists."""
     name = _namer(snapshot)
+    titles = {e.key: e.title for e in snapshot.experiments} | {g.key: capital(g.statement) for g in snapshot.goals}
     running = [e for e in snapshot.experiments if e.stage.in_progress]
     verdict = bottom_line(snapshot)
     context: dict[str, Any] = {
@@ -119,10 +121,10 @@ def weekly(snapshot: Snapshot) -> dict[str, Any]:
             f"So what: {_sentence(item.so_what)}"
             for item in snapshot.learned
         ],
-        "changes": [f"{item.title} ({item.subject}): {item.what}" for item in snapshot.changes],
+        "changes": _changes(snapshot),
         "experiments": [_experiment(e, name) for e in _shown(snapshot)],
         "experiments_more": _counted(snapshot),
-        "risks": [_risk(risk, name) for risk in snapshot.risks[:RISKS_MAX]],
+        "risks": [_risk(risk, titles.get(risk.subject, ""), name) for risk in snapshot.risks[:RISKS_MAX]],
         "risks_more": max(0, len(snapshot.risks) - RISKS_MAX),
         "flow": _flow(snapshot),
         "bets": _bets(snapshot),
@@ -187,12 +189,14 @@ def _goal_sentence(goal: GoalLine) -> str:
     bracket = f" ({numbers})" if numbers else ""
     arrow = _arrow(goal)
     word = MET_WORD if goal.met else str(goal.health)
-    return f"{_capital(printable(goal.statement))}: {word}{arrow}{bracket}. {_sentence(goal.evidence)}"
+    return f"{capital(printable(goal.statement))}: {word}{arrow}{bracket}. {_sentence(goal.evidence)}"
 
 
 def _arrow(goal: GoalLine) -> str:
     if goal.health_before is None or goal.health_before is goal.health:
         return ""
+    if Health.UNKNOWN in (goal.health, goal.health_before):
+        return f", was {goal.health_before}"  # neither better nor worse: before or now we do not know
     return f" {ARROWS[ORDER.index(goal.health) > ORDER.index(goal.health_before)]} from {goal.health_before}"
 
 
@@ -239,7 +243,7 @@ def _goal(goal: GoalLine) -> dict[str, Any]:
         **_status(goal.health, goal.met),
         "key": goal.key,
         "sentence": _goal_sentence(goal),
-        "statement": _capital(printable(goal.statement)),
+        "statement": capital(printable(goal.statement)),
         "not": "; ".join(goal.anti_goals),
         "metric": goal.metric,
         "baseline": number(goal.baseline, goal.unit),
@@ -281,6 +285,17 @@ def _experiment(e: ExperimentLine, name: Any) -> dict[str, Any]:
     }
 
 
+def _changes(snapshot: Snapshot) -> list[str]:
+    """One line an experiment, in the order in which they first changed; what an outcome said is told under learned."""
+    told: dict[str, list[str]] = {}
+    titles = {item.subject: item.title for item in snapshot.changes}
+    learned = {item.key for item in snapshot.learned}
+    for item in snapshot.changes:
+        if not (item.subject in learned and item.what.startswith("outcome ")):
+            told.setdefault(item.subject, []).append(item.what)
+    return [f"{titles[key]} ({key}): {'; '.join(dict.fromkeys(whats))}" for key, whats in told.items()]
+
+
 def _shown(snapshot: Snapshot) -> list[ExperimentLine]:
     """Those that need a decision, then changed, then at risk, then the rest in progress; finished ones only in the
     week they ended."""
@@ -294,13 +309,13 @@ def _shown(snapshot: Snapshot) -> list[ExperimentLine]:
 def _counted(snapshot: Snapshot) -> str:
     shown = {e.key for e in _shown(snapshot)}
     rest = Counter(e.stage for e in snapshot.experiments if e.key not in shown)
-    return ", ".join(f"{rest[stage]} {stage}" for stage in Stage if rest[stage])
+    return ", ".join(f"{stage} {rest[stage]}" for stage in Stage if rest[stage])
 
 
-def _risk(risk: Risk, name: Any) -> dict[str, str]:
+def _risk(risk: Risk, title: str, name: Any) -> dict[str, str]:
     return {
         "subject": risk.subject,
-        "sentence": f"{_capital(risk.cause)}, so {risk.effect}.",
+        "sentence": f"{printable(title)}: {risk.cause}, so {risk.effect}.",
         "evidence": risk.evidence,
         "owner": name(risk.owner),
         "action": risk.action,
@@ -412,10 +427,6 @@ def _namer(snapshot: Snapshot) -> Any:
     return lambda user: snapshot.people.get(user, user)
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _sentence(text: str) -> str:
-    line = _capital(printable(text))
+    line = capital(printable(text))
     return line if line.endswith((".", "!", "?", "…")) else f"{line}."

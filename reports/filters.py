@@ -75,7 +75,13 @@ def js(value: Any) -> Markup:
     return Markup(json.dumps(value, ensure_ascii=False))
 
 
+def capital(text: str) -> str:
+    """The text with its first letter large and all others as they are: a key stays a key."""
+    return text[:1].upper() + text[1:]
+
+
 FILTERS = {
+    "capital": capital,
     "number": number,
     "plural": plural,
     "moment": moment,

@@ -42,7 +42,7 @@ def _message(message: Json, at: float, note: str, indent: str, width: int) -> It
     yield f"{indent}{author}  {when:%a %d %b %H:%M}  {note}".rstrip()
     lines = [line for block in message["blocks"] for line in block_text(block)] or message["text"].splitlines()
     for line in lines:
-        wrapped = textwrap.wrap(line, width - len(indent) - 2, drop_whitespace=False) or [""]
+        wrapped = textwrap.wrap(line, width - len(indent) - 2) or [""]
         yield from (f"{indent}  {part}" for part in ([line] if "  " in line.strip() else wrapped))
     yield ""
 

@@ -129,7 +129,7 @@ def test_the_report_is_posted_on_monday_once_even_after_a_restart(world: World) 
     assert "Week 48" in reports(world)[0]
     thread = [text for text in world.channel() if text.startswith("What we learned")]
     assert len(thread) == 1
-    assert "recall up 5 points, also for new users. So what: Adopted and watched in production" in thread[0]
+    assert "good after 5 runs. Recall up 5 points, also for new users. So what: Adopted and watched" in thread[0]
 
 
 def reports(world: World) -> list[str]:
@@ -208,7 +208,7 @@ def test_a_pull_reads_only_what_changed_and_never_moves_a_stage(world: World) ->
     assert "stage  idea" in world.type("show EXP-2").replace("stage       ", "stage ")
     risks = world.type("report preview weekly")
     assert "without a decision here" in risks
-    assert 'Timeboxed in Jira: sprint "S1" and due 2026-12-24' in risks
+    assert 'timeboxed in Jira: sprint "S1" and due 2026-12-24' in risks
 
 
 def test_every_message_the_product_sends_passes_block_kit(world: World) -> None:

@@ -15,6 +15,7 @@ from backlog.metric import Metric, Reading
 from integrations.http import IntegrationError
 
 REQUIRED = ("time", "metric", "value")
+Signature = tuple[int, int]  # modification time in ns, size in bytes
 
 
 class _Files:
@@ -25,9 +26,11 @@ class _Files:
     def __init__(self, name: str, url: str) -> None:
         self.name = name
         self._path = Path(url.removeprefix("file://"))
+        self._read: dict[Path, tuple[Signature, datetime | None]] = {}
 
     def fetch(self, metrics: Sequence[Metric], since: datetime | None) -> dict[int, list[Reading]]:
-        """See `Source.fetch`. Naive times are UTC; a value that is not finite is kept as NaN."""
+        """See `Source.fetch`. A file that changed is read whole: lines may be added late with old times. Naive times
+        are UTC; a value that is not finite is kept as NaN."""
         found: dict[int, list[Reading]] = {metric.id: [] for metric in metrics}
         for path in self._paths(since):
             for number, row in self._rows(path):
@@ -35,9 +38,8 @@ class _Files:
                 if not wanted:
                     continue
                 reading = self._reading(row, f"{path.name}, line {number}")
-                if since is None or reading.at >= since:
-                    for metric in wanted:
-                        found[metric.id].append(reading)
+                for metric in wanted:
+                    found[metric.id].append(reading)
         return found
 
     def _paths(self, since: datetime | None) -> list[Path]:
@@ -49,8 +51,18 @@ class _Files:
                 permanent=True,
             )
         paths = sorted(self._path.glob(f"*{self.suffix}")) if self._path.is_dir() else [self._path]
-        # A file not written since then holds nothing newer.
-        return [path for path in paths if since is None or path.stat().st_mtime >= since.timestamp()]
+        return [path for path in paths if since is None or self._changed(path, since)]
+
+    def _changed(self, path: Path, since: datetime) -> bool:
+        """Whether the file was written since it was read. `since` moves only when a poll was stored, so a file whose
+        readings were lost on the way is read again."""
+        stat = path.stat()
+        signature = (stat.st_mtime_ns, stat.st_size)
+        known, before = self._read.get(path, (None, None))
+        if known == signature and before != since:
+            return False
+        self._read[path] = (signature, since)
+        return True
 
     def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise NotImplementedError
