@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,6 +32,8 @@ def serve(settings: Settings, services: Services) -> None:
         endpoint = _connect_slack(settings, services, running)
         web = open_web(services, endpoint)
         _start_work(settings, services, running)
+        # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         log.info("serving", host=settings.web.host, port=settings.web.port, slack=_mode(settings))
         uvicorn.run(web, host=settings.web.host, port=settings.web.port, log_level="warning")
 

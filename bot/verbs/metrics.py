@@ -11,6 +11,9 @@ from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
 
+AGGREGATIONS = click.Choice([aggregation.value for aggregation in Aggregation], case_sensitive=False)
+DIRECTIONS = click.Choice([better.value for better in Better], case_sensitive=False)
+
 
 @exp.group("metric")
 def metric() -> None:
@@ -23,8 +26,8 @@ def metric() -> None:
 @click.option("--source", required=True, help="Where it is read: a name from [[sources]].")
 @click.option("--key", required=True, help="Its name at the source.")
 @click.option("--env", "environment", default=DEV, help="dev or prod; more may be named.")
-@click.option("--agg", "aggregation", type=click.Choice(list(Aggregation)), default=Aggregation.BEST, help="Of a run.")
-@click.option("--better", type=click.Choice(list(Better)), default=Better.UP, help="The direction of improvement.")
+@click.option("--agg", "aggregation", type=AGGREGATIONS, default=Aggregation.BEST.value, help="Of a run.")
+@click.option("--better", type=DIRECTIONS, default=Better.UP.value, help="The direction of improvement.")
 @click.option("--unit", default="", help="Such as share or ms.")
 @click.option("--eval-set", default="", help="The evaluation set's name and version.")
 @click.option("--tolerance", type=float, help="The gap between dev and prod that still counts as parity.")

@@ -122,7 +122,7 @@ class JiraClient:
     def add_comment(self, issue_id: str, text: str, key: str) -> str:
         """Write a comment that carries our key as a property; returns its id."""
         body = to_document(text) if self._cloud else to_wiki(text)
-        marker = {"key": PROPERTY, "value": {"key": key}}
+        marker = {"key": PROPERTY, "value": key}  # a plain text: Data Center takes nothing else
         answer = self._write("POST", f"issue/{issue_id}/comment", {"body": body, "properties": [marker]})
         return str(answer["id"])
 
@@ -140,7 +140,7 @@ class JiraClient:
             if error.code == "404":
                 return ""
             raise
-        return str(found.get("value", {}).get("key", ""))
+        return str(found.get("value", ""))
 
     def put_remote_link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
         """Write the link back to the experiment; the same `global_id` is replaced, so twice is once."""

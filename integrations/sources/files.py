@@ -1,4 +1,5 @@
-"""Readings from CSV and JSON Lines files: columns time, metric, value; optionally run, step, environment, experiment.
+"""Readings from CSV and JSON Lines files: columns time, metric, value; optionally run, step, environment (else
+dev), experiment.
 
 Reads line by line; a line still being written, without its newline, is left for the next poll.
 """
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backlog.metric import Metric, Reading
+from backlog.metric import DEV, Metric, Reading
 from integrations.http import IntegrationError
 
 REQUIRED = ("time", "metric", "value")
@@ -104,7 +105,7 @@ class _Files:
 
 
 def _concerns(metric: Metric, row: Mapping[str, Any]) -> bool:
-    return row.get("metric") == metric.key and (row.get("environment") or metric.environment) == metric.environment
+    return row.get("metric") == metric.key and (row.get("environment") or DEV) == metric.environment
 
 
 def _lines(path: Path) -> Iterator[str]:

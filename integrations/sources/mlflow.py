@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backlog.metric import Aggregation, Metric, Reading
+from backlog.metric import DEV, Aggregation, Metric, Reading
 from integrations.http import IntegrationError, fetch_json, open_client
 
 API = "/api/2.0/mlflow"
@@ -23,7 +23,8 @@ Run = dict[str, Any]
 
 
 class MLflow:
-    """Kind "mlflow". A metric's `key` is the metric's name there, its `scope` an MLflow experiment's name."""
+    """Kind "mlflow". A metric's `key` is the metric's name there, its `scope` an MLflow experiment's name. A run
+    counts as dev unless its tag `scrumbut.environment` says otherwise."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -82,7 +83,7 @@ class MLflow:
     def _readings(self, run: Run, metric: Metric) -> list[Reading]:
         tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
         last = next((m for m in run["data"].get("metrics", []) if m["key"] == metric.key), None)
-        if last is None or tags.get(ENVIRONMENT, metric.environment) != metric.environment:
+        if last is None or tags.get(ENVIRONMENT, DEV) != metric.environment:
             return []
         run_id = run["info"]["run_id"]
         points = [last] if metric.aggregation is Aggregation.LAST else self._history(run_id, metric.key)

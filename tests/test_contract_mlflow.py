@@ -1,0 +1,158 @@
+"""A real MLflow server with really trained models: what we poll and report equals what its own client says."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from backlog.metric import Aggregation, Better, Metric
+from bot.flows.write_report import preview_report
+from integrations.http import IntegrationError
+from integrations.sources.mlflow import MLflow
+from reports.filters import number
+from store.metrics import load_metrics, run_values
+from tests.conftest import CONFIG, World
+from tests.test_bot_serve import free_port
+
+pytestmark = pytest.mark.contract
+START_S = 120  # a cold server takes up to a minute
+SCRIPT = Path(__file__).parent / "train_runs.py"
+
+
+@dataclass
+class Tracker:
+    """A running server and the truth about its runs, as its own client tells it."""
+
+    url: str
+    truth: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    binaries = Path(os.environ.get("SCRUMBUT_MLFLOW", ""))
+    if not (binaries / "mlflow").exists():
+        pytest.skip("SCRUMBUT_MLFLOW does not name the bin folder of an environment with mlflow and scikit-learn")
+    folder = tmp_path_factory.mktemp("mlflow")
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [binaries / "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    place = ["--default-artifact-root", str(folder), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen([*command, *place], stdout=log, stderr=log, env=env, start_new_session=True)
+    try:
+        _wait(url, folder / "server.log")
+        python = binaries / "python"
+        subprocess.run([python, SCRIPT, url], check=True, timeout=300, capture_output=True)
+        answer = subprocess.run([python, SCRIPT, url, "truth"], check=True, timeout=120, capture_output=True)
+        yield Tracker(url, json.loads(answer.stdout))
+    finally:
+        os.killpg(server.pid, 9)
+        server.wait()
+
+
+def _wait(url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx2.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.5)
+    raise AssertionError(f"MLflow did not start: {log.read_text()[-2000:]}")
+
+
+def metric(aggregation: Aggregation, environment: str = "dev") -> Metric:
+    return Metric(
+        "churn", "recall", environment, "mlflow", "val_recall", Better.UP, aggregation, scope="churn-models", id=1
+    )
+
+
+def test_at_least_thirty_runs_are_read_with_every_point(tracker: Tracker) -> None:
+    source = MLflow("mlflow", tracker.url)
+    found = {e: source.fetch([metric(Aggregation.BEST, e)], None)[1] for e in ("dev", "prod")}
+    points: dict[str, int] = {}
+    for reading in [*found["dev"], *found["prod"]]:
+        points[reading.run] = points.get(reading.run, 0) + 1
+    assert len(points) == len(tracker.truth) >= 30
+    assert points == {run: known["points"] for run, known in tracker.truth.items()}
+    assert {r.run: r.experiment for r in found["dev"]} == {
+        run: known["tag"] for run, known in tracker.truth.items() if known["environment"] == "dev"
+    }
+
+
+def test_only_runs_that_changed_are_read_again(tracker: Tracker) -> None:
+    source = MLflow("mlflow", tracker.url)
+    every = source.fetch([metric(Aggregation.BEST)], None)[1]
+    ends = sorted(r.at for r in every)
+    late = source.fetch([metric(Aggregation.BEST)], ends[-1] + timedelta(hours=1))[1]
+    some = source.fetch([metric(Aggregation.BEST)], ends[len(ends) // 2])[1]
+    assert late == []
+    assert 0 < len({r.run for r in some}) < len({r.run for r in every})
+
+
+def test_an_unknown_experiment_names_those_there_are(tracker: Tracker) -> None:
+    with pytest.raises(IntegrationError, match=r'has no experiment "chrun"\. It has: Default, churn-models'):
+        MLflow("mlflow", tracker.url).fetch([replace(metric(Aggregation.LAST), scope="chrun")], None)
+
+
+@pytest.fixture
+def world_with_runs(make_world: Callable[..., World], tracker: Tracker) -> World:
+    source = f'[[sources]]\nname = "mlflow"\nkind = "mlflow"\nurl = "{tracker.url}"\nevery = "10m"\n[[reports]]'
+    world = make_world(config=CONFIG.replace("[[reports]]", source, 1))
+    world.clock.at = datetime.now(UTC)  # the runs were trained just now
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('goal add churn "keep active clients" --metric recall --baseline 0.5 --target 0.99')
+    world.type('new "First" --goal churn')
+    world.type('new "Second" --goal churn')
+    world.type("link EXP-1 ML-1")
+    return world
+
+
+@pytest.mark.parametrize("aggregation", ["best", "last", "mean"])
+def test_what_we_keep_of_each_run_equals_what_mlflow_says(
+    world_with_runs: World, tracker: Tracker, aggregation: str
+) -> None:
+    world = world_with_runs
+    add = f"metric add recall --goal churn --source mlflow --key val_recall --agg {aggregation} --scope churn-models"
+    for environment in ("dev", "prod"):
+        world.type(f"{add} --env {environment}")
+    world.clock.forward(minutes=20)
+    world.settle()
+    with world.services.database.read() as connection:
+        kept = {run.run: run for m in load_metrics(connection) for run in run_values(connection, m)}
+    assert set(kept) == set(tracker.truth)
+    for run, known in tracker.truth.items():
+        if known[aggregation] is None:
+            assert kept[run].failed
+        else:
+            assert kept[run].value == pytest.approx(known[aggregation], rel=1e-12)
+    linked = {run for run, known in tracker.truth.items() if known["tag"] in ("EXP-1", "ML-1")}
+    assert {run.run for run in kept.values() if run.experiment == "EXP-1"} == linked
+
+
+def test_the_report_says_what_mlflow_says(world_with_runs: World, tracker: Tracker) -> None:
+    world = world_with_runs
+    for environment in ("dev", "prod"):
+        world.type(
+            f"metric add recall --goal churn --source mlflow --key val_recall --env {environment} --scope churn-models"
+        )
+    world.clock.forward(minutes=20)
+    world.settle()
+    best = {
+        environment: max(k["best"] for k in tracker.truth.values() if k["best"] and k["environment"] == environment)
+        for environment in ("dev", "prod")
+    }
+    snapshot = preview_report(world.services, world.services.reports[0])
+    tracks = {track.environment: track for track in snapshot.goals[0].tracks}
+    assert {environment: tracks[environment].best for environment in best} == pytest.approx(best)
+    assert (tracks["dev"].runs + tracks["prod"].runs, tracks["dev"].failed) == (len(tracker.truth), 1)
+    text = world.type("report preview weekly")
+    assert f"{number(best['dev'])} in dev, {number(best['prod'])} in prod" in text
