@@ -64,6 +64,8 @@ class JiraSandbox:
         self._comments: dict[str, list[Json]] = {}
         self._links: dict[str, list[Json]] = {}
         self._next_id = 900_000
+        self._version = 0  # of the issues, so that the pages of one search need not search anew
+        self._searched: tuple[str, int, list[Json]] = ("", -1, [])
 
     @property
     def cloud(self) -> bool:
@@ -86,6 +88,7 @@ class JiraSandbox:
         raw["fields"].setdefault("duedate", None)
         self._comments[raw["id"]] = raw["fields"].pop("comment", {}).get("comments", [])
         self._issues[raw["id"]] = raw
+        self._version += 1
         self._ids[raw["key"]] = raw["id"]
 
     def add_issue(self, project: str, summary: str, *, status: str = "To Do", category: str = "new") -> str:
@@ -108,6 +111,7 @@ class JiraSandbox:
         if "status" in fields:
             fields["status"] = _status(*fields["status"])
         issue["fields"].update(fields, updated=_stamp(self.now()))
+        self._version += 1
 
     def move(self, key: str, project: str) -> str:
         """Move to another project: the id stays, the key changes, the old key keeps answering."""
@@ -211,11 +215,15 @@ class JiraSandbox:
         return (self._cloud_page if self.cloud else self._server_page)(found, asked, names)
 
     def _matching(self, jql: str) -> list[Json]:
+        if self._searched[:2] == (jql, self._version) and '"-' not in jql:
+            return self._searched[2]
         try:
             test, field, descending = matcher(jql, self.now())
         except JqlError as error:
             raise Refusal(400, str(error)) from error
-        return sorted(filter(test, self._issues.values()), key=_ORDERS[field], reverse=descending)
+        found = sorted(filter(test, self._issues.values()), key=_ORDERS[field], reverse=descending)
+        self._searched = (jql, self._version, found)
+        return found
 
     def _cloud_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
         wanted = int(asked.get("maxResults") or 50)
@@ -267,6 +275,7 @@ class JiraSandbox:
         }  # fmt: skip
         self._comments[issue["id"]].append(stored)
         issue["fields"]["updated"] = stamp
+        self._version += 1
         return 201, self._comment(stored)
 
     def comment_property(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:

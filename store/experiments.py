@@ -77,11 +77,11 @@ def load_experiments(
 
 
 def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:
-    """(number, kind, stage) of the goal's other experiments."""
-    query = select(table.c.number, table.c.kind, table.c.stage).where(
-        table.c.goal == goal, table.c.number != other_than
-    )
-    return [(row.number, Kind(row.kind), Stage(row.stage)) for row in connection.execute(query)]
+    """Which kinds stand in which stages among the goal's other experiments, each with the lowest number there."""
+    others = (table.c.goal == goal, table.c.number != other_than)
+    query = select(func.min(table.c.number), table.c.kind, table.c.stage).where(*others)
+    rows = connection.execute(query.group_by(table.c.kind, table.c.stage))
+    return [(number, Kind(kind), Stage(stage)) for number, kind, stage in rows]
 
 
 def count_in_progress(connection: Connection, other_than: int, **where: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
@@ -140,20 +140,21 @@ def _slices(rows: list[dict[str, object]]) -> Iterable[list[dict[str, object]]]:
     return (rows[start : start + SLICE] for start in range(0, len(rows), SLICE))
 
 
-def run_values(connection: Connection, metric: Metric) -> list[RunValue]:
-    """What each run of the metric is worth under its aggregation, in no particular order.
+def run_values(connection: Connection, metric: Metric, experiment: int | None = None) -> list[RunValue]:
+    """What each run of the metric is worth under its aggregation, in no particular order; only one experiment's
+    runs where its number is given.
 
     A run's time is that of its last reading; its value is NaN where none was finite.
     """
-    rows = connection.execute(_run_query(metric)).all()
+    rows = connection.execute(_run_query(metric, experiment)).all()
     return [
         RunValue(run, at, math.nan if value is None else value, f"EXP-{number}" if number else "")
         for run, number, at, value in rows
     ]
 
 
-def _run_query(metric: Metric) -> Select[Any]:
-    own = series.c.metric_id == metric.id
+def _run_query(metric: Metric, experiment: int | None) -> Select[Any]:
+    own = and_(series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment)
     columns = (series.c.run, series.c.experiment)
     joined = series.join(reading, reading.c.series_id == series.c.id)
     if metric.aggregation is Aggregation.LAST:

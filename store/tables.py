@@ -169,6 +169,7 @@ series = Table(
     _text("tag", 80),
     Column("experiment", Integer, nullable=False, default=0),
     UniqueConstraint("metric_id", "run"),
+    Index(None, "metric_id", "experiment"),
     Index(None, "tag"),
 )
 

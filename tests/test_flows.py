@@ -28,9 +28,8 @@ def state_goal(world: World) -> None:
     )
     world.type("goal ready churn --labels yes --access yes --expert yes --pipeline yes")
     for environment in ("dev", "prod"):
-        world.type(
-            f"metric add recall --goal churn --source files --key recall --env {environment} --unit share --better up --agg best"
-        )
+        options = f"--env {environment} --unit share --better up --agg best"
+        world.type(f"metric add recall --goal churn --source files --key recall {options}")
 
 
 def frame(world: World, key: str = "EXP-1") -> str:

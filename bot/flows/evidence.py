@@ -1,6 +1,6 @@
 """Gathers what the gates ask about one experiment; decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -15,21 +15,23 @@ from store.experiments import count_in_progress, kinds_on_goal
 from store.goals import find_goal
 from store.metrics import load_metrics, run_values
 
+Runs = Mapping[str, tuple[Metric, Sequence[RunValue]]]  # by environment
+
 
 def gather_evidence(connection: Connection, experiment: Experiment, jira_configured: bool) -> Evidence:
     """What is known about the experiment, its goal and its runs, as of this transaction."""
     goal = _goal_of(connection, experiment)
     metrics = load_metrics(connection, goal=experiment.goal) if goal else []
     named = [metric for metric in metrics if metric.name == (experiment.metric or (goal.metric if goal else ""))]
-    runs = {metric.environment: (metric, run_values(connection, metric)) for metric in named}
+    runs = {metric.environment: (metric, run_values(connection, metric, experiment.number)) for metric in named}
     siblings = kinds_on_goal(connection, experiment.goal, experiment.number) if goal else []
     return Evidence(
         goal=goal,
         metrics=tuple(metrics),
         dev_runs=_dev_runs(experiment, runs.get(DEV)),
-        parity=experiment_parity(experiment, [(metric, values) for metric, values in runs.values()]),
+        parity=_parity(runs, experiment.min_effect),
         baseline_experiment=next((f"EXP-{number}" for number, kind, _ in siblings if kind is Kind.BASELINE), ""),
-        prod_beats_baseline=_prod_beats_baseline(goal, runs.get(PROD)),
+        prod_beats_baseline=experiment.kind is Kind.RESEARCH and _prod_beats_baseline(connection, goal, metrics),
         open_kinds=frozenset(kind for _, kind, stage in siblings if not stage.finished),
         jira_configured=jira_configured,
         wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner),
@@ -37,14 +39,14 @@ def gather_evidence(connection: Connection, experiment: Experiment, jira_configu
     )
 
 
-def experiment_parity(experiment: Experiment, metrics: Sequence[tuple[Metric, Sequence[RunValue]]]) -> Parity:
+def _parity(runs: Runs, min_effect: float | None) -> Parity:
     """Dev against prod over the experiment's own runs."""
     known: dict[str, tuple[Metric, Standing]] = {}
-    for metric, values in metrics:
-        own = standing((run for run in values if run.experiment == experiment.key), metric.better)
-        if own:
-            known[metric.environment] = (metric, own)
-    return compare(known.get(DEV), known.get(PROD), experiment.min_effect)
+    for environment, (metric, values) in runs.items():
+        stands = standing(values, metric.better)
+        if stands:
+            known[environment] = (metric, stands)
+    return compare(known.get(DEV), known.get(PROD), min_effect)
 
 
 def _goal_of(connection: Connection, experiment: Experiment) -> Goal | None:
@@ -60,11 +62,11 @@ def _dev_runs(experiment: Experiment, dev: tuple[Metric, Sequence[RunValue]] | N
     metric, values = dev
     if experiment.eval_set and metric.eval_set and experiment.eval_set != metric.eval_set:
         return 0  # measured on another evaluation set: no evidence for this question
-    return sum(run.experiment == experiment.key and not run.failed for run in values)
+    return sum(not run.failed for run in values)
 
 
-def _prod_beats_baseline(goal: Goal | None, prod: tuple[Metric, Sequence[RunValue]] | None) -> bool:
-    if goal is None or goal.baseline is None or prod is None:
+def _prod_beats_baseline(connection: Connection, goal: Goal | None, metrics: Sequence[Metric]) -> bool:
+    if goal is None or goal.baseline is None:
         return False
-    metric, values = prod
-    return any(metric.better.beats(run.value, goal.baseline) for run in values)
+    in_prod = [metric for metric in metrics if metric.name == goal.metric and metric.environment == PROD]
+    return any(m.better.beats(run.value, goal.baseline) for m in in_prod for run in run_values(connection, m))

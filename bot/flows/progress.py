@@ -11,8 +11,7 @@ def progress_lines(connection: Connection, experiment: Experiment) -> list[str]:
     """One line per environment of the experiment's metric: its best run and how many there are."""
     lines = []
     for metric in load_metrics(connection, goal=experiment.goal, name=experiment.metric) if experiment.metric else ():
-        own = [run for run in run_values(connection, metric) if run.experiment == experiment.key]
-        stands = standing(own, metric.better)
+        stands = standing(run_values(connection, metric, experiment.number), metric.better)
         if stands:
             lines.append(f"best {stands.best:.4g} in {metric.environment}, {stands.runs} runs")
     return lines

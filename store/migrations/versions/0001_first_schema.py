@@ -195,6 +195,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("metric_id", "run", name=op.f("uq_series_metric_id_run")),
     )
     with op.batch_alter_table("series", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_series_metric_id_experiment"), ["metric_id", "experiment"], unique=False)
         batch_op.create_index(batch_op.f("ix_series_tag"), ["tag"], unique=False)
 
     op.create_table(
@@ -251,6 +252,7 @@ def downgrade() -> None:
     op.drop_table("source_state")
     with op.batch_alter_table("series", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_series_tag"))
+        batch_op.drop_index(batch_op.f("ix_series_metric_id_experiment"))
 
     op.drop_table("series")
     op.drop_table("schedule")

@@ -1,0 +1,1 @@
+"""What a user waits for, beside a bare floor in the same run."""

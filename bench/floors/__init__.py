@@ -1,0 +1,1 @@
+"""The floors: the same wire with nothing of the product on it."""

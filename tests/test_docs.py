@@ -1,0 +1,40 @@
+"""The docs are held to the code."""
+
+import re
+from pathlib import Path
+
+from bot.verbs import exp
+from integrations.sources import SOURCES
+
+ROOT = Path(__file__).parent.parent
+DOCS = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_verb_shown_in_the_readme_exists() -> None:
+    shown = set(re.findall(r"`/exp ([a-z]+)", README))
+    assert shown
+    assert shown <= set(exp.commands)
+
+
+def test_every_source_kind_is_named_in_the_docs() -> None:
+    names = {"mlflow": "MLflow", "csv": "CSV", "jsonl": "JSON Lines"}
+    assert [kind for kind in SOURCES if names[kind] not in DOCS] == []
+
+
+def test_every_make_target_that_the_docs_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?m)^make ([a-z-]+)", DOCS)) <= targets
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_tree_in_the_readme_names_the_packages() -> None:
+    tree = README.partition("## The house")[2]
+    assert [
+        name for name in ("bot", "backlog", "store", "integrations", "reports", "sandbox") if f"{name}/" not in tree
+    ] == []

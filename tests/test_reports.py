@@ -1,0 +1,201 @@
+"""The weekly report on its three surfaces, in all shapes of a week."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from backlog.experiment import Decision, Kind, Outcome, Stage
+from backlog.metric import Better
+from backlog.snapshot import (
+    Change,
+    Comparison,
+    DecisionNeeded,
+    ExperimentLine,
+    Flow,
+    GoalLine,
+    Health,
+    Learned,
+    Period,
+    PolicyLine,
+    Risk,
+    RunDot,
+    Snapshot,
+    SourceLine,
+    Track,
+)  # fmt: skip
+from reports.contents import Card, weekly
+from reports.filters import change, cut, mrkdwn, number, week
+from reports.rendering import fallbacks, render_card, render_weekly
+from tests import blockkit
+
+START = datetime(2026, 11, 16, tzinfo=UTC)
+END = START + timedelta(days=7)
+HOSTILE = '<!channel> <script>alert(1)</script> *b* `c` </title> {{ 7*7 }} \u202e\x00 "q" ' + "long " * 700
+DOTS = tuple(
+    RunDot(START - timedelta(days=40 - day), None if day == 9 else 0.7 + day / 500, day == 9, day > 40)
+    for day in range(0, 46, 3)
+)
+TRACK = Track(
+    "dev", "mlflow", 0.79, START + timedelta(days=2), 0.77, 16, 1, 3, 0, 2, 1,
+    (None, 0.72, 0.73, 0.74, 0.75, 0.75, 0.76, 0.77, 0.77, 0.79), DOTS, END,
+)  # fmt: skip
+PROD = replace(TRACK, environment="prod", best=0.78, dots=DOTS[:2], runs=2)
+
+
+def experiment(number: int, title: str = "Char tokens") -> ExperimentLine:
+    return ExperimentLine(
+        f"EXP-{number}", title, "churn", Kind.IMPROVEMENT, Stage.RUNNING, "U1", f"ML-{number}",
+        f"https://jira.example/browse/ML-{number}", "We believe chars help", "recall", "share", Better.UP, 0.8, 0.01,
+        "M", 10, 5, "", None, "", None, "", "", 0, Health.ON_TRACK, False, True, (TRACK, PROD),
+    )  # fmt: skip
+
+
+def goal(text: str = "keep active clients") -> GoalLine:
+    return GoalLine(
+        "churn", text, ("total income",), "recall", "share", Better.UP, 0.71, 0.8, False, Health.AT_RISK,
+        Health.ON_TRACK, "EXP-1: blocked", (TRACK, PROD), Comparison(0.01, 0.02, True, ""),
+    )  # fmt: skip
+
+
+def snapshot(text: str = "Char tokens", count: int = 3) -> Snapshot:
+    return Snapshot(
+        "weekly", "manager", "weekly-manager-2026-W47", Period("2026-W47", START, END, "UTC"),
+        END + timedelta(hours=9), False, "mon 09:00 UTC", "https://scrumbut.example", (goal(text),),
+        tuple(experiment(n, text) for n in range(1, count + 1)),
+        (DecisionNeeded("EXP-1", text, f"Decide about {text}.", ("adopt", "stop"), "U1", "it stays open",
+                        Health.AT_RISK),),
+        (Learned("EXP-9", text, "churn", Outcome.BAD, text, Decision.STOP, "a cost avoided", 4),),
+        (Change(START, "EXP-1", text, "started", "U1"),),
+        (Risk("blocked", "EXP-1", f"blocked: {text}", "its question stays open", "for 3 days", "U1", "clear it",
+              date(2026, 11, 30), 0.5, "new"),),
+        Flow(3, 5, (("EXP-1", 5),), 1, 4, 2, 10, 2, 1),
+        (SourceLine("mlflow", "mlflow", END, ""), SourceLine("files", "csv", None, text)),
+        (PolicyLine("sprints", "nobody can know", "WIP 2"),), {"U1": "Ana"},
+    )  # fmt: skip
+
+
+EMPTY = replace(
+    snapshot(), goals=(), experiments=(), decisions=(), learned=(), changes=(), risks=(), sources=(), policy=(),
+    flow=Flow(0, 5, (), 0, 0, 0, 10, 0, 0), public_url="", people={},
+)  # fmt: skip
+SHAPES = {"plain": snapshot(), "empty": EMPTY, "thirty": snapshot(count=30), "hostile": snapshot(HOSTILE)}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_a_week_is_a_message_that_slack_takes(shape: str) -> None:
+    message = json.loads(render_weekly(SHAPES[shape], "slack").body)
+    assert len(message["blocks"]) <= 10
+    for part in [message, *message["thread"]]:
+        assert blockkit.problems(part["blocks"]) == []
+        assert "<!" not in part["text"]
+    for form in fallbacks(message):
+        assert blockkit.problems(form["blocks"]) == []
+
+
+def test_the_message_in_the_channel_is_short() -> None:
+    message = json.loads(render_weekly(snapshot(), "slack").body)
+    words = [b for b in message["blocks"] if b["type"] not in ("data_table", "data_visualization")]
+    assert len(json.dumps(_texts(words))) <= 1_500
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [v for k, v in value.items() if k == "text" and isinstance(v, str)] + _texts(list(value.values()))
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("surface", ["slack", "html", "text"])
+def test_all_surfaces_say_the_same_numbers(surface: str) -> None:
+    body = render_weekly(snapshot(), surface).body  # type: ignore[arg-type]
+    context = weekly(snapshot())
+    for said in ("0.79", "0.78", "0.71", "0.8", context["verdict"], "2 good of 4", "4 of 10", "gap 0.01"):
+        assert said in body or (surface == "slack" and said == "gap 0.01"), said
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_page_is_one_file_without_script_or_request(shape: str) -> None:
+    page = render_weekly(SHAPES[shape], "html").body
+    assert "<script" not in page
+    assert "src=" not in page.replace("default-src", "").replace("style-src", "")
+    assert page.count("<title>") - page.count("<svg") == 1
+    assert len(page.encode()) < 60_000 or shape in ("thirty", "hostile")
+
+
+def test_every_chart_says_its_numbers_to_those_who_do_not_see_it() -> None:
+    page = render_weekly(snapshot(), "html").body
+    assert page.count('role="img"') == page.count("<svg") == 5
+    assert "recall of churn, dev: 16 runs, 1 failed, best 0.79 share" not in page
+    assert "recall of churn, dev: 16 runs, 1 failed, best 0.79, goal 0.8." in page
+
+
+def test_an_old_snapshot_renders_to_the_same_bytes_again() -> None:
+    for surface in ("slack", "html", "text"):
+        assert render_weekly(snapshot(), surface) == render_weekly(snapshot(), surface)
+
+
+def test_a_quiet_week_says_so() -> None:
+    assert "No goal is stated yet" in render_weekly(EMPTY, "text").body
+    assert "No run was made and nothing changed" in render_weekly(EMPTY, "html").body
+
+
+def test_a_bad_outcome_is_told_as_a_cost_avoided() -> None:
+    assert "bad after 4 runs. Char tokens. So what: A cost avoided." in render_weekly(snapshot(), "text").body
+
+
+def test_only_the_words_of_the_week_are_explained() -> None:
+    words = [line.partition(":")[0] for line in weekly(snapshot())["words"]]
+    assert "recall" in words
+    assert "rmse" not in words
+
+
+def test_the_text_fits_a_terminal() -> None:
+    assert max(map(len, render_weekly(snapshot(), "text").body.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{ nothing }}", "{% if %}", "{{ ''.__class__.__mro__ }}", '{"text": ', "{{ id.pop() }}", "{{ range(10**9) }}"],
+)
+def test_a_template_that_fails_is_named_and_replaced(tmp_path: Path, template: str) -> None:
+    (tmp_path / "weekly.slack.j2").write_text(template)
+    rendered = render_weekly(snapshot(), "slack", tmp_path)
+    assert json.loads(rendered.body)["blocks"]
+    assert "weekly.slack.j2" in rendered.note
+    assert "The built-in template was used" in rendered.note
+
+
+def test_a_template_of_ones_own_is_used(tmp_path: Path) -> None:
+    (tmp_path / "weekly.text.j2").write_text("Hello, {{ verdict }}")
+    assert render_weekly(snapshot(), "text", tmp_path).body.startswith("Hello, The goal is at risk")
+
+
+def test_a_card_keeps_its_height_and_its_text_is_only_text() -> None:
+    empty = Card("EXP-1", "t", "idea", "", "", "", "", "", "", "", "", "")
+    full = Card("EXP-1", HOSTILE, "running", "churn", "ana", "ML-1", "https://x/ML-1", *[HOSTILE] * 5)
+    heights = set()
+    for card in (empty, full):
+        message = render_card(card)
+        assert blockkit.problems(message["blocks"]) == []
+        heights.add(sum(text.count("\n") for text in _texts(message["blocks"])))
+    assert len(heights) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [(None, None, ""), (None, 1.0, "new"), (0.5, 0.5, "no change"), (0.15, 0.08, "\u221247 %"), (0.8, 0.804, "+0.5 %")],
+)
+def test_changes_are_told_as_people_say_them(before: float | None, now: float | None, said: str) -> None:
+    assert change(before, now) == said
+
+
+def test_numbers_weeks_and_cuts() -> None:
+    assert [number(v) for v in (None, 0.78912, 12.3456, 1234567.0)] == ["?", "0.789", "12.3", "1,234,567"]
+    assert number(12.3, "ms") == "12.3 ms"
+    assert week(Period("2026-W49", datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 7, tzinfo=UTC), "UTC")) == (
+        "Week 49, 30 November to 6 December 2026"
+    )
+    assert cut("abcdef", 4) == "abc…"
+    assert mrkdwn("<!channel> & co") == "&lt;!channel&gt; &amp; co"
