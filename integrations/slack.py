@@ -98,14 +98,21 @@ class SlackClient:
         if name[:1] in "CGD" and name.isalnum() and name.isupper():
             return name
         if name not in self._channels:
-            kinds = "public_channel,private_channel"
-            for page in self._pages(self._client.conversations_list, exclude_archived=True, types=kinds):
-                self._channels |= {found["name"]: found["id"] for found in page["channels"]}
+            try:
+                self._learn_channels("public_channel,private_channel")
+            except IntegrationError as error:
+                if error.code != "missing_scope":  # groups:read is only for teams with private channels
+                    raise
+                self._learn_channels("public_channel")
         if name not in self._channels:
             raise IntegrationError(
                 "Slack", f'there is no channel "{channel}".', REMEDIES["channel_not_found"], permanent=True
             )
         return self._channels[name]
+
+    def _learn_channels(self, types: str) -> None:
+        for page in self._pages(self._client.conversations_list, exclude_archived=True, types=types):
+            self._channels |= {found["name"]: found["id"] for found in page["channels"]}
 
     def respond(self, response_url: str, text: str, blocks: Blocks) -> None:
         """Answer a command to the person who typed it; works five times within 30 minutes, and only at Slack."""

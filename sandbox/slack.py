@@ -172,6 +172,8 @@ class SlackSandbox:
 
     def conversations(self, args: Json) -> Json:
         """conversations.list"""
+        if "private_channel" in str(args.get("types", "")) and "groups:read" not in SCOPES:
+            raise Refusal("missing_scope", needed="groups:read", provided=SCOPES)
         channels = [{"id": c.id, "name": c.name, "is_channel": True, "is_member": c.member}
                     for c in self.channels.values()]  # fmt: skip
         start, limit = int(args.get("cursor") or 0), int(args.get("limit") or 100)

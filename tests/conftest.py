@@ -23,6 +23,7 @@ from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from tests import blockkit
+from tests.openapi import jira_judge
 from tests.shared import shared_folder
 
 
@@ -123,13 +124,17 @@ allow = true
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Builds worlds; every message the product sends is held against Block Kit's schema."""
+    """Builds worlds; every message to Slack is held against Block Kit's schema, every exchange with Jira against
+    Atlassian's document, where these are at hand."""
+    wrong: list[str] = []
     with ExitStack() as running:
 
         def make(deployment: str = "cloud", config: str = CONFIG) -> World:
             clock = TestClock()
             slack = SlackSandbox(now=lambda: clock().timestamp(), judge=blockkit.problems)
             jira = JiraSandbox(deployment, now=clock)
+            if judge := jira_judge(deployment):
+                jira.record = lambda *exchange: wrong.extend(judge.exchange(*exchange))
             slack_url = running.enter_context(serving(slack.app))
             jira_url = running.enter_context(serving(jira.app))
             path = tmp_path / "config.toml"
@@ -147,6 +152,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             return World(settings, services, clock, slack, jira, edge, web_url, schedules, tmp_path)
 
         yield make
+    assert wrong == [], "Atlassian's document says otherwise"
 
 
 @pytest.fixture

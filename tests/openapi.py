@@ -10,6 +10,8 @@ from openapi_schema_validator import OAS30Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
+from tests.shared import shared_folder
+
 URI = "urn:jira"
 
 # What real Jira answers although its document says otherwise; each with its evidence.
@@ -22,12 +24,23 @@ WAIVED = (
 )
 
 
+SPECS = {"cloud": ("cloud-platform.v3.2025-12.json", ""), "server": ("data-center-10.3.24.json", "/rest")}
+
+
+@cache
+def jira_judge(deployment: str) -> "JiraJudge | None":
+    """The judge of Cloud or Data Center; None where the documents are not at hand."""
+    folder = shared_folder()
+    name, prefix = SPECS[deployment]
+    return JiraJudge(folder / "truth/jira" / name, prefix) if folder else None
+
+
 class JiraJudge:
     """Judges against one document; `prefix` is what its paths lack before /api."""
 
     def __init__(self, spec: Path, prefix: str = "") -> None:
         self._spec = json.loads(spec.read_text())
-        resource = Resource(contents=self._spec, specification=DRAFT4)
+        resource = Resource.from_contents(self._spec, default_specification=DRAFT4)
         self._registry: Registry[Any] = Registry().with_resource(URI, resource)
         self._paths = [(self._pattern(prefix + path), path) for path in self._spec["paths"]]
 

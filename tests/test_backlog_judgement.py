@@ -3,12 +3,14 @@
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backlog.cadence import read_span, read_weekly
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment, Outcome, Stage
 from backlog.goal import Answer3, Goal, Mark, read_mark
@@ -37,12 +39,12 @@ def run(day: float, value: float, experiment: str = "EXP-12") -> RunValue:
     return RunValue(f"r{day}", NOW - day * DAY, value, experiment)
 
 
-def situation(**changes: object) -> Situation:
+def situation(**changes: Any) -> Situation:
     known = Situation(NOW, [GOAL], [RUNNING], [DEV], {1: [run(3, 0.75)]}, {}, Rules())
     return replace(known, **changes)
 
 
-def rules_found(**changes: object) -> list[str]:
+def rules_found(**changes: Any) -> list[str]:
     return [risk.rule for risk in find_risks(situation(**changes))]
 
 
@@ -167,8 +169,6 @@ def test_a_readiness_answer_in_words_is_a_plan_and_not_a_yes() -> None:
 
 
 def test_cadences_are_read_as_people_write_them() -> None:
-    from backlog.cadence import read_span, read_weekly
-
     assert str(read_weekly("Monday 9:05 Europe/Berlin")) == "mon 09:05 Europe/Berlin"
     assert read_span("15m") == timedelta(minutes=15)
     for wrong in ("0 9 * * 1", "mon", "mon 25:00"):

@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 
 def keys_of(model: type, prefix: str = "") -> set[str]:
     """Every key the settings declare, lists of tables included."""
-    found = set()
+    found: set[str] = set()
     for name, field in model.model_fields.items():  # type: ignore[attr-defined]
         section = next(
             (a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(a, "model_fields")),

@@ -90,7 +90,7 @@ def is_report(message: dict) -> bool:  # type: ignore[type-arg]
 
 def healthy(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/healthz", timeout=1).json() == {"ok": True}
+        return bool(httpx2.get(f"{url}/healthz", timeout=1).json() == {"ok": True})
     except httpx2.TransportError:
         return False
 

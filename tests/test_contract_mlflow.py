@@ -42,7 +42,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
         pytest.skip("SCRUMBUT_MLFLOW does not name the bin folder of an environment with mlflow and scikit-learn")
     folder = tmp_path_factory.mktemp("mlflow")
     url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [binaries / "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command = [str(binaries / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     place = ["--default-artifact-root", str(folder), "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     env = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
     with (folder / "server.log").open("wb") as log:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from backlog.metric import DEV
 from bot.flows.run_due import run_due
+from bot.flows.services import Caller
+from bot.terminal import to_json
+from bot.verbs import Request, answer
 from bot.work import work_once
 from sandbox.jira import document_text
 from store import outbox
@@ -176,6 +178,15 @@ def test_the_same_signed_request_delivered_again_acts_once(world: World) -> None
     assert "1 experiment\n" in world.type("list") + "\n"
 
 
+def test_a_slow_command_delivered_again_after_it_was_answered_is_not_answered_again(world: World) -> None:
+    first = world.edge.command("sync")
+    world.settle()
+    answers = len(world.slack.ephemerals)
+    assert world.edge.replay(first).body == {}
+    world.settle()
+    assert len(world.slack.ephemerals) == answers
+
+
 def test_metric_test_reads_once_and_stores_nothing(world: World) -> None:
     state_goal(world)
     (world.folder / "readings.csv").open("a").write(READINGS)
@@ -248,14 +259,9 @@ def test_two_ticks_at_once_hand_over_one_report(world: World) -> None:
 
 
 def test_json_answers_carry_what_scripts_need(world: World) -> None:
-    from bot.flows.services import Caller
-    from bot.terminal import to_json
-    from bot.verbs import Request, answer
-
     run_whole_experiment(world)
     data = json.loads(to_json(answer(["list"], Request(world.services, Caller("ana", "ana")))))
     assert {"key", "title", "stage", "goal", "owner", "kind", "issue", "outcome", "decision", "age_days"} <= set(
         data[0]
     )
     assert data[0]["issue"] == "ML-1"
-    assert DEV == "dev"

@@ -3,10 +3,12 @@
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from backlog.metric import Better, Metric
+from bot.config import SourceKind
 from integrations.http import IntegrationError
 from integrations.sources import SOURCES
 from integrations.sources.files import CsvFiles, JsonLinesFiles
@@ -97,8 +99,4 @@ def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
 
 
 def test_the_registry_opens_every_kind_the_configuration_knows() -> None:
-    from typing import get_args
-
-    from bot.config import SourceKind
-
     assert set(SOURCES) == set(get_args(SourceKind))

@@ -1,9 +1,11 @@
 """Real issues through the whole way: stand-in, `jira` client, database, Slack and the page, judged by Atlassian's
 own documents."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from integrations.jira.client import JiraClient
@@ -11,18 +13,8 @@ from sandbox.jira import JiraSandbox, document_text
 from sandbox.serving import serving
 from store.issues import find_issue
 from tests.conftest import CONFIG, World
-from tests.openapi import JiraJudge
 
 COUNT = 2_500
-SPECS = {"cloud": ("cloud-platform.v3.2025-12.json", ""), "server": ("data-center-10.3.24.json", "/rest")}
-
-
-def judged(jira: JiraSandbox, shared: Path) -> list[str]:
-    """Judge every exchange from now on; the list grows with what is wrong."""
-    name, prefix = SPECS[jira.deployment]
-    judge, found = JiraJudge(shared / "truth/jira" / name, prefix), list[str]()
-    jira.record = lambda *exchange: found.extend(judge.exchange(*exchange))
-    return found
 
 
 @pytest.mark.parametrize("deployment", ["cloud", "server"])
@@ -31,7 +23,7 @@ def test_real_issues_are_pulled_whole_and_every_request_keeps_to_the_document(
 ) -> None:
     world = make_world(deployment, CONFIG.replace("project = ML", "project in (TIMOB, ALOY, TISTUD, TIDOC, AC, ML)"))
     loaded = world.jira.load(shared / "data/jira/appcelerator-17k.jsonl.xz", COUNT)
-    wrong = judged(world.jira, shared)
+    assert world.jira.record, "every exchange is judged"
     said = world.type("sync")
     projects = ("TIMOB", "ALOY", "TISTUD", "TIDOC", "AC", "ML")
     scoped = [raw for raw in world.jira._issues.values() if raw["key"].partition("-")[0] in projects]
@@ -49,7 +41,6 @@ def test_real_issues_are_pulled_whole_and_every_request_keeps_to_the_document(
     world.type("note EXP-1 {noformat} stays text, *too* [~admin]")
     assert "stays text" in document_text(world.jira.comments(key)[-1]["body"])
     assert world.jira.links(key)[0]["globalId"] == "scrumbut:EXP-1"
-    assert wrong == []
 
 
 def test_an_incremental_pull_with_nothing_changed_asks_little(shared: Path) -> None:
@@ -62,16 +53,8 @@ def test_an_incremental_pull_with_nothing_changed_asks_little(shared: Path) -> N
 
 
 def test_refusals_read_as_recorded_from_jira(shared: Path) -> None:
-    import json
-
-    import httpx2
-
-    recorded = {
-        line["name"]: line["body"]["errorMessages"]
-        for line in map(
-            json.loads, (shared / "truth/jira/jira-cloud-refusals-2026-10-08.jsonl").read_text().splitlines()
-        )
-    }
+    lines = (shared / "truth/jira/jira-cloud-refusals-2026-10-08.jsonl").read_text().splitlines()
+    recorded = {line["name"]: line["body"]["errorMessages"] for line in map(json.loads, lines)}
     jira = JiraSandbox()
     with serving(jira.app) as url:
         ask = httpx2.Client(base_url=f"{url}/rest/api/3", auth=(jira.email, jira.token))
@@ -81,7 +64,7 @@ def test_refusals_read_as_recorded_from_jira(shared: Path) -> None:
             "search_page_token_invalid": ask.get("/search/jql", params={"jql": "project = A", "nextPageToken": "x"}),
             "search_max_results_over": ask.get("/search/jql", params={"jql": "project = A", "maxResults": 5001}),
             "search_body_unknown_property": ask.post("/search/jql", json={"jql": "project = A", "startAt": 0}),
-            "jql_expecting_field": ask.get("/search/jql", params={"jql": "project = A AND "[:-5] + " AND x"}),
+            "jql_expecting_field": ask.get("/search/jql", params={"jql": "project = A AND x"}),
             "unknown_issue": ask.get("/issue/NO-1"),
         }
     assert {name: answer.json()["errorMessages"] for name, answer in answers.items()} == {

@@ -115,9 +115,9 @@ def test_a_run_is_worth_what_the_metrics_aggregation_says(
         wanted = Metric("churn", "recall", "dev", "m", "k", Better(better), Aggregation(aggregation))
         metric = add_metric(connection, wanted)
         save_readings(connection, metric, readings(0.7, 0.8, math.nan, 0.75), {"EXP-1": 1}, NOW, NOW)
-        assert [(run.value, run.experiment) for run in run_values(connection, metric)] == [
-            (pytest.approx(worth), "EXP-1")
-        ]
+        (run,) = run_values(connection, metric)
+        assert run.value == pytest.approx(worth)
+        assert run.experiment == "EXP-1"
 
 
 def test_reading_the_same_again_stores_nothing_new_and_a_corrected_value_wins(database: Database) -> None:

@@ -16,6 +16,7 @@ from bot.flows.services import AlreadyDone, Caller, Services
 from bot.slack.blocks import to_message
 from bot.verbs import Answer, Deferred, Request, answer, split_line
 from store import queue
+from store.people import first_delivery
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,10 @@ def answer_command(services: Services, body: dict[str, Any]) -> Answer:
         asked_by = {"user": caller.id, "name": caller.name, "delivery": delivery}
         args = {"line": line, **asked_by, "response_url": body.get("response_url", "")}
         with services.database.write() as connection:
-            fresh = queue.defer(connection, delivery, "answer_line", args, services.now())
+            # The queue forgets a finished task, so it cannot tell a late second delivery from a first one.
+            fresh = first_delivery(connection, f"asked:{delivery}", services.now())
+            if fresh:
+                queue.defer(connection, delivery, "answer_line", args, services.now())
         return LATER if fresh else Answer("")
     except AlreadyDone:
         return Answer("")
