@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from backlog.experiment import Decision, Kind, Outcome, Stage
 from backlog.metric import Better
+from backlog.policy import PolicyItem
 
 
 class Health(StrEnum):
@@ -210,15 +211,6 @@ class SourceLine:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyLine:
-    """One line of the ScrumBut policy."""
-
-    but: str
-    because: str
-    instead: str
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a weekly report says. `late` is true when it was due more than an hour before `made_at`; `people`
     maps user ids to names, for every id used anywhere here."""
@@ -239,5 +231,5 @@ class Snapshot:
     risks: tuple[Risk, ...]
     flow: Flow
     sources: tuple[SourceLine, ...]
-    policy: tuple[PolicyLine, ...]
+    policy: tuple[PolicyItem, ...]
     people: dict[str, str]

@@ -25,7 +25,6 @@ from backlog.snapshot import (
     Health,
     Learned,
     Period,
-    PolicyLine,
     Risk,
     RunDot,
     Snapshot,
@@ -101,7 +100,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         risks=tuple(risks),
         flow=_flow(s, period),
         sources=tuple(known.sources),
-        policy=tuple(PolicyLine(item.but, item.because, item.instead) for item in s.rules.policy),
+        policy=s.rules.policy,
         people=dict(known.people),
     )
 

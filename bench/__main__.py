@@ -37,12 +37,13 @@ from bot.slack.endpoint import SlackEndpoint
 from bot.web import open_web
 from bot.wiring import open_services
 from integrations.jira.issues import FIELDS
+from reports.rendering import SURFACES
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from sandbox.slack_edge import sign
 from store.experiments import add_experiment, save_entry
 from store.goals import add_goal
-from store.metrics import add_metric, save_readings
+from store.metrics import add_metric, mark_polled, save_readings
 
 RUNS = 7  # alternating; the median counts
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -145,7 +146,7 @@ def reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
     def ours() -> float:
         def write() -> None:
             snapshot = preview_report(services, plan)
-            for surface in ("slack", "html", "text"):
+            for surface in SURFACES:
                 render(snapshot, plan, surface)
 
         return _seconds(write)
@@ -201,7 +202,8 @@ def fill(services: Services) -> None:
             for i in range(READINGS)
         ]
         numbers = {f"EXP-{n + 1}": n + 1 for n in range(EXPERIMENTS)}
-        save_readings(connection, metric, readings, numbers, NOW, NOW)
+        save_readings(connection, metric, readings, numbers)
+        mark_polled(connection, [metric], NOW, NOW)
 
 
 def _process(running: ExitStack, target: Callable[..., None], *args: object) -> str:

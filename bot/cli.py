@@ -10,9 +10,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,14 +33,6 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data for scripts.")]
 DEFAULT_CONFIG = Path("config.toml")
-
-
-class Surface(StrEnum):
-    """What a report can be written as."""
-
-    SLACK = "slack"
-    HTML = "html"
-    TEXT = "text"
 
 
 @app.command()
@@ -101,7 +92,7 @@ def poll(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> 
 @app.command()
 def report(
     name: Annotated[str, typer.Argument(help="Which report, such as weekly.")] = "weekly",
-    surface: Annotated[Surface, typer.Option("--format", help="What to write.")] = Surface.TEXT,
+    surface: Annotated[Literal["slack", "html", "text"], typer.Option("--format", help="What to write.")] = "text",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; else standard output.")] = None,
     audience: Annotated[str, typer.Option(help="For whom, where a report has several audiences.")] = "",
     config: ConfigOption = DEFAULT_CONFIG,
@@ -111,7 +102,7 @@ def report(
 
     with _opened(config) as (_, services):
         plan = find_plan(services, name, audience)
-        rendered = render(preview_report(services, plan), plan, surface.value)
+        rendered = render(preview_report(services, plan), plan, surface)
     if rendered.note:
         typer.echo(rendered.note, err=True)
     if output is None:

@@ -5,7 +5,6 @@ All sentences are made here, so that every surface says the same. A new report i
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from backlog.experiment import Stage
@@ -14,7 +13,6 @@ from reports.filters import (
     MET_SHAPE,
     MET_WORD,
     SHAPES,
-    UNKNOWN,
     capital,
     change,
     cut,
@@ -24,6 +22,7 @@ from reports.filters import (
     printable,
     week,
 )
+from reports.words import explain
 
 BOTTOM_LINE_MAX = 280  # characters
 DECISIONS_MAX = RISKS_MAX = BETS_MAX = 3
@@ -31,60 +30,6 @@ EXPERIMENTS_MAX = 25
 TONES = {Health.ON_TRACK: "on", Health.AT_RISK: "risk", Health.OFF_TRACK: "off", Health.UNKNOWN: "unknown"}
 ARROWS = {True: "↑", False: "↓"}
 ORDER = [Health.OFF_TRACK, Health.AT_RISK, Health.UNKNOWN, Health.ON_TRACK]
-
-# Only the words that a week uses are explained.
-GLOSSARY = {
-    "recall": "of all real cases, the share that was found",
-    "precision": "of all cases reported, the share that was real",
-    "accuracy": "the share of answers that were right",
-    "auc": "how well cases are ranked, 0.5 is chance and 1 is perfect",
-    "f1": "one number for recall and precision together",
-    "loss": "how wrong the model is, lower is better",
-    "rmse": "the usual size of an error, lower is better",
-    "mae": "the average size of an error, lower is better",
-    "baseline": "the number to beat: where we stood before",
-    "parity": "the model does as well in production as in development",
-    "dev": "development data, where models are tried",
-    "prod": "production data, what customers really do",
-    "appetite": "the days we bet before looking again; not a deadline",
-    "run": "one training of a model",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """An experiment as its one message in the channel shows it; every field is ready text, empty for nothing."""
-
-    key: str
-    title: str
-    stage: str
-    goal: str
-    owner: str
-    issue_key: str
-    issue_url: str
-    question: str
-    progress: str
-    age: str
-    blocked: str
-    result: str
-
-
-def card(shown: Card) -> dict[str, Any]:
-    """The context of a card; always the same lines, so that the message keeps its height."""
-    status = f"blocked: {shown.blocked}" if shown.blocked else shown.age
-    return {
-        "key": shown.key,
-        "headline": cut(printable(f"{shown.key} {shown.title}"), 150),
-        "stage": " · ".join(part for part in (shown.stage, cut(printable(status), 120)) if part),
-        "who": " · ".join(part for part in (shown.owner, shown.goal) if part) or UNKNOWN,
-        "issue_key": shown.issue_key,
-        "issue_url": shown.issue_url,
-        "lines": [
-            ("Question", cut(printable(shown.question), 180) or "not framed yet"),
-            ("Progress", cut(printable(shown.progress), 180) or "no runs yet"),
-            ("Result", cut(printable(shown.result), 180) or "open"),
-        ],
-    }
 
 
 def weekly(snapshot: Snapshot) -> dict[str, Any]:
@@ -137,7 +82,7 @@ def weekly(snapshot: Snapshot) -> dict[str, Any]:
     }
     return {
         **context,
-        "words": _words(snapshot, context),
+        "words": explain(snapshot, context),
         "decision_lines": [*map(_decision_line, context["decisions"]), *_more(context["decisions_more"], "decision")],
         "risk_lines": [*map(_risk_line, context["risks"]), *_more(context["risks_more"], "risk")],
     }
@@ -400,18 +345,6 @@ def _chart(snapshot: Snapshot) -> dict[str, Any] | None:
             labels = [f"w-{weeks - 1 - index}" if index < weeks - 1 else "now" for index in range(weeks)]
             return {"title": f"{goal.metric}, best so far", "labels": labels, "series": series}
     return None
-
-
-def _words(snapshot: Snapshot, context: dict[str, Any]) -> list[str]:
-    """Explanations of the glossary's terms that this week's text uses."""
-    said = " ".join(
-        [*context["deck"], *context["learned"], *context["changes"], *context["bets"], *context["flow"]]
-        + [goal["parity"] for goal in context["goals"]]
-    ).lower()
-    spoken = {word.strip(".,;:()") for word in said.split()}
-    metrics = {goal.metric.lower() for goal in snapshot.goals}
-    parts = {part for name in metrics for part in name.replace("-", "_").split("_")}
-    return [f"{term}: {meaning}." for term, meaning in GLOSSARY.items() if term in spoken or term in parts]
 
 
 def _status(health: Health | None, met: bool) -> dict[str, str]:

@@ -18,8 +18,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from backlog.metric import Better
 from backlog.snapshot import Snapshot
 from reports import charts, contents, filters
+from reports.card import Card, card
 
 Format = Literal["slack", "html", "text"]
+SURFACES: tuple[Format, ...] = ("slack", "html", "text")
 TEXT_WIDTH = 100  # columns of the terminal version
 BODY_MAX = 2 << 20  # characters; a template that writes more is broken
 
@@ -50,9 +52,9 @@ def render_weekly(snapshot: Snapshot, surface: Format, templates: Path | None = 
     return Rendered(_render(BUILT_IN, name, {**context, "template_note": note}, surface), note)
 
 
-def render_card(card: contents.Card) -> dict[str, Any]:
+def render_card(shown: Card) -> dict[str, Any]:
     """`{"text", "blocks"}` of an experiment's one message."""
-    message: dict[str, Any] = json.loads(_render(BUILT_IN, "card.slack.j2", contents.card(card), "slack"))
+    message: dict[str, Any] = json.loads(_render(BUILT_IN, "card.slack.j2", card(shown), "slack"))
     return message
 
 

@@ -73,20 +73,13 @@ def read_times(connection: Connection) -> dict[int, datetime]:
 
 
 def save_readings(
-    connection: Connection,
-    metric: Metric,
-    readings: Iterable[Reading],
-    experiments: Mapping[str, int],
-    read_at: datetime,
-    since: datetime,
+    connection: Connection, metric: Metric, readings: Sequence[Reading], experiments: Mapping[str, int]
 ) -> int:
-    """Store what a poll of one metric found; returns how many readings were new or changed.
+    """Store readings of one metric; returns how many were new or changed.
 
-    `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value;
-    `since` is where the next poll begins.
+    `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value.
     """
-    found = list(readings)
-    ids = _series_ids(connection, metric.id, found, experiments)
+    ids = _series_ids(connection, metric.id, readings, experiments)
     rows: dict[tuple[int, datetime, int], dict[str, object]] = {
         (ids[r.run], r.at, r.step): {
             "series_id": ids[r.run],
@@ -94,11 +87,15 @@ def save_readings(
             "step": r.step,
             "value": r.value if math.isfinite(r.value) else None,
         }
-        for r in found
+        for r in readings
     }
-    saved = sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values())))
-    connection.execute(update(table).where(table.c.id == metric.id).values(read_at=read_at, polled_since=since))
-    return saved
+    return sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values())))
+
+
+def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: datetime, since: datetime) -> None:
+    """Remember that all readings of those metrics are stored; the next poll begins at `since`."""
+    polled = update(table).where(table.c.id.in_([metric.id for metric in metrics]))
+    connection.execute(polled.values(read_at=read_at, polled_since=since))
 
 
 def _series_ids(
@@ -117,8 +114,12 @@ def _series_ids(
                 set_={"tag": statement.excluded.tag, "experiment": statement.excluded.experiment},
             )
         )
-    known = select(series.c.run, series.c.id).where(series.c.metric_id == metric_id)
-    return dict(connection.execute(known).all())
+    ids: dict[str, int] = {}
+    for chunk in _slices(rows):
+        runs = [row["run"] for row in chunk]
+        known = select(series.c.run, series.c.id).where(series.c.metric_id == metric_id, series.c.run.in_(runs))
+        ids |= dict(connection.execute(known).all())
+    return ids
 
 
 def attach_runs(connection: Connection, tag: str, experiment: int) -> None:

@@ -107,6 +107,15 @@ def test_where_the_bot_may_not_read_a_report_in_doubt_is_sent_once_more_and_a_ca
     assert states(world)[outbox.UNKNOWN] == 1
 
 
+def test_a_deleted_card_comes_back_with_the_next_change(world: World) -> None:
+    world.type('new "Char-level tokens raise recall"')
+    world.slack.messages("ml").clear()
+    world.type("block EXP-1 labels are late")
+    cards = [text for text in world.channel() if "Question" in text]
+    assert len(cards) == 1
+    assert "blocked: labels are late" in cards[0]
+
+
 def test_a_429_waits_as_long_as_slack_says(world: World) -> None:
     before = world.clock()
     world.slack.faults.add("chat.postMessage", "429", seconds=17)

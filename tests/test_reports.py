@@ -9,6 +9,7 @@ import pytest
 
 from backlog.experiment import Decision, Kind, Outcome, Stage
 from backlog.metric import Better
+from backlog.policy import PolicyItem
 from backlog.snapshot import (
     Change,
     Comparison,
@@ -19,16 +20,16 @@ from backlog.snapshot import (
     Health,
     Learned,
     Period,
-    PolicyLine,
     Risk,
     RunDot,
     Snapshot,
     SourceLine,
     Track,
 )  # fmt: skip
-from reports.contents import Card, weekly
+from reports.card import Card
+from reports.contents import weekly
 from reports.filters import change, cut, mrkdwn, number, week
-from reports.rendering import fallbacks, render_card, render_weekly
+from reports.rendering import SURFACES, Format, fallbacks, render_card, render_weekly
 from tests import blockkit
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
@@ -73,7 +74,7 @@ def snapshot(text: str = "Char tokens", count: int = 3) -> Snapshot:
               date(2026, 11, 30), 0.5, "new"),),
         Flow(3, 5, (("EXP-1", 5),), 1, 4, 2, 10, 2, 1),
         (SourceLine("mlflow", "mlflow", END, ""), SourceLine("files", "csv", None, text)),
-        (PolicyLine("sprints", "nobody can know", "WIP 2"),), {"U1": "Ana"},
+        (PolicyItem("sprints", "nobody can know", "WIP 2"),), {"U1": "Ana"},
     )  # fmt: skip
 
 
@@ -107,9 +108,9 @@ def _texts(value: object) -> list[str]:
     return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
 
 
-@pytest.mark.parametrize("surface", ["slack", "html", "text"])
-def test_all_surfaces_say_the_same_numbers(surface: str) -> None:
-    body = render_weekly(snapshot(), surface).body  # type: ignore[arg-type]
+@pytest.mark.parametrize("surface", SURFACES)
+def test_all_surfaces_say_the_same_numbers(surface: Format) -> None:
+    body = render_weekly(snapshot(), surface).body
     context = weekly(snapshot())
     for said in ("0.79", "0.78", "0.71", "0.8", context["verdict"], "2 good of 4", "4 of 10", "gap 0.01"):
         assert said in body or (surface == "slack" and said == "gap 0.01"), said
@@ -132,7 +133,7 @@ def test_every_chart_says_its_numbers_to_those_who_do_not_see_it() -> None:
 
 
 def test_an_old_snapshot_renders_to_the_same_bytes_again() -> None:
-    for surface in ("slack", "html", "text"):
+    for surface in SURFACES:
         assert render_weekly(snapshot(), surface) == render_weekly(snapshot(), surface)
 
 

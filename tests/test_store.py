@@ -114,7 +114,7 @@ def test_a_run_is_worth_what_the_metrics_aggregation_says(
     with database.write() as connection:
         wanted = Metric("churn", "recall", "dev", "m", "k", Better(better), Aggregation(aggregation))
         metric = add_metric(connection, wanted)
-        save_readings(connection, metric, readings(0.7, 0.8, math.nan, 0.75), {"EXP-1": 1}, NOW, NOW)
+        save_readings(connection, metric, readings(0.7, 0.8, math.nan, 0.75), {"EXP-1": 1})
         (run,) = run_values(connection, metric)
         assert run.value == pytest.approx(worth)
         assert run.experiment == "EXP-1"
@@ -123,9 +123,9 @@ def test_a_run_is_worth_what_the_metrics_aggregation_says(
 def test_reading_the_same_again_stores_nothing_new_and_a_corrected_value_wins(database: Database) -> None:
     with database.write() as connection:
         metric = add_metric(connection, Metric("churn", "recall", "dev", "m", "k", Better.UP))
-        first = save_readings(connection, metric, readings(0.7, 0.8), {}, NOW, NOW)
-        again = save_readings(connection, metric, readings(0.7, 0.8), {}, NOW, NOW)
-        corrected = save_readings(connection, metric, readings(0.7, 0.6), {}, NOW, NOW)
+        first = save_readings(connection, metric, readings(0.7, 0.8), {})
+        again = save_readings(connection, metric, readings(0.7, 0.8), {})
+        corrected = save_readings(connection, metric, readings(0.7, 0.6), {})
         assert (first, again, corrected) == (2, 0, 1)
         assert run_values(connection, metric)[0].value == 0.7
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from backlog.experiment import Entry, Experiment
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
-from reports.contents import Card
+from reports.card import Card
 from reports.rendering import render_card
 from store import outbox
 from store.people import load_people

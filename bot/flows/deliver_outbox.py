@@ -189,7 +189,12 @@ def _card(services: Services, effect: Effect) -> Result:
         known = outbox.find_message(connection, effect.payload["name"])
     if known is None:
         return _post(services, effect)
-    _slack(services).update(*known, effect.payload["text"], effect.payload["blocks"])
+    try:
+        _slack(services).update(*known, effect.payload["text"], effect.payload["blocks"])
+    except IntegrationError as error:
+        if error.code != "message_not_found":
+            raise
+        return _post(services, effect)  # somebody deleted the card; the next change brings it back
     return {"channel": known[0], "ts": known[1]}
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backlog.metric import Metric
+from backlog.metric import Metric, Reading
 from bot.flows.services import Services, SourcePlan
 from integrations.http import IntegrationError
 from store.experiments import numbers_by_key
-from store.metrics import load_metrics, polled_since, save_readings, save_source_state
+from store.metrics import load_metrics, mark_polled, polled_since, save_readings, save_source_state
 
 OVERLAP = timedelta(minutes=10)  # trackers write late and their clocks differ from ours
+
+PART = 5_000  # readings a transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,18 @@ def _by_start(
 def _poll(services: Services, plan: SourcePlan, metrics: Sequence[Metric], since: datetime | None) -> int:
     started = services.now()
     found = plan.source.fetch(metrics, since)
+    saved = sum(_save(services, metric, part) for metric in metrics for part in _parts(found.get(metric.id, [])))
     with services.database.write() as connection:
-        tags = {reading.experiment for readings in found.values() for reading in readings}
-        numbers = numbers_by_key(connection, tags)
-        return sum(
-            save_readings(connection, metric, found.get(metric.id, ()), numbers, services.now(), started)
-            for metric in metrics
-        )
+        mark_polled(connection, metrics, services.now(), started)
+    return saved
+
+
+def _parts(readings: list[Reading]) -> Iterable[list[Reading]]:
+    """A long history is stored in short transactions, so that people's commands need not wait for its end."""
+    return (readings[start : start + PART] for start in range(0, len(readings), PART))
+
+
+def _save(services: Services, metric: Metric, readings: Sequence[Reading]) -> int:
+    with services.database.write() as connection:
+        numbers = numbers_by_key(connection, {reading.experiment for reading in readings})
+        return save_readings(connection, metric, readings, numbers)

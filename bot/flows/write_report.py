@@ -15,7 +15,7 @@ from backlog.snapshot import Snapshot, SourceLine
 from backlog.week import Known, Occasion, period_of, take_snapshot
 from bot.flows.services import ReportPlan, Services
 from bot.flows.sync_backlog import JIRA
-from reports.rendering import Rendered, render_weekly
+from reports.rendering import SURFACES, Format, Rendered, render_weekly
 from store import outbox
 from store.experiments import last_acts, load_entries, load_experiments
 from store.goals import load_goals
@@ -42,9 +42,9 @@ def preview_report(services: Services, plan: ReportPlan) -> Snapshot:
         return _snapshot(connection, services, plan, services.now())
 
 
-def render(snapshot: Snapshot, plan: ReportPlan, surface: str) -> Rendered:
+def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
     """One surface of a report: "slack", "html" or "text"."""
-    return render_weekly(snapshot, surface, plan.templates)  # type: ignore[arg-type]
+    return render_weekly(snapshot, surface, plan.templates)
 
 
 def write_report(services: Services, plan: ReportPlan, due_at: datetime) -> tuple[StoredReport, bool]:
@@ -104,7 +104,7 @@ def _source_lines(connection: Connection, services: Services) -> list[SourceLine
 
 
 def _put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:
-    slack, html, text = (render(snapshot, plan, surface) for surface in ("slack", "html", "text"))
+    slack, html, text = (render(snapshot, plan, surface) for surface in SURFACES)
     return StoredReport(
         id=snapshot.id,
         report=plan.name,

@@ -48,7 +48,8 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb, or refuse to run it now."""
-        if self.slow and ctx.find_object(Request).may_defer:  # type: ignore[union-attr]
+        request = ctx.find_object(Request)
+        if self.slow and request is not None and request.may_defer:
             raise Deferred
         return super().invoke(ctx)
 

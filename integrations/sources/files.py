@@ -7,6 +7,7 @@ Reads line by line; a line still being written, without its newline, is left for
 import csv
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ REQUIRED = ("time", "metric", "value")
 Signature = tuple[int, int]  # modification time in ns, size in bytes
 
 
-class _Files:
+class _Files(ABC):
     """A file, or all files of a folder in the order of their names."""
 
     suffix: ClassVar[str]
@@ -65,8 +66,9 @@ class _Files:
         self._read[path] = (signature, since)
         return True
 
+    @abstractmethod
     def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        raise NotImplementedError
+        """(line number, columns) of each whole line."""
 
     def _reading(self, row: Mapping[str, Any], where: str) -> Reading:
         for column in REQUIRED:
