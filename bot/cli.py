@@ -145,7 +145,10 @@ def sandbox(
     """Run the stand-ins of Slack and Jira until Ctrl-C."""
     from sandbox.serving import serve_forever
 
-    serve_forever(slack_port, jira_port, load)
+    try:
+        serve_forever(slack_port, jira_port, load)
+    except (OSError, ValueError) as error:
+        _fail(str(error))
 
 
 def _run_verb(words: list[str], config: Path, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
 from bot.web import Endpoint, open_web
 from bot.work import Workers
+from store import queue
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,8 @@ def _connect_slack(settings: Settings, services: Services, running: ExitStack) -
 
 
 def _start_work(settings: Settings, services: Services, running: ExitStack) -> None:
+    with services.database.write() as connection:
+        queue.release_all(connection, services.now())
     schedules = schedules_of(services, read_span(settings.sync.every))
     workers = Workers(services)
     workers.start()

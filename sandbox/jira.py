@@ -75,13 +75,18 @@ class JiraSandbox:
     # State, as a person or an importer changes it
 
     def load(self, path: Path, limit: int | None = None) -> int:
-        """Load issues from JSON lines, plain or .xz, in Data Center's shape; returns how many."""
+        """Load issues from JSON lines, plain or .xz, in Data Center's shape; returns how many.
+
+        Raises ValueError naming the line that is no issue.
+        """
         count = 0
         for raw in _lines(path):
             if count == limit:
                 break
-            self._keep(raw)
             count += 1
+            if not {"id", "key", "fields"} <= set(raw):
+                raise ValueError(f"{path}, line {count} is no Jira issue: it needs id, key and fields.")
+            self._keep(raw)
         return count
 
     def _keep(self, raw: Json) -> None:

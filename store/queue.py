@@ -48,6 +48,11 @@ def claim(connection: Connection, now: datetime, lease: timedelta) -> Task | Non
     return Task(row["id"], row["name"], row["args"], row["attempt"] + 1) if taken else None
 
 
+def release_all(connection: Connection, now: datetime) -> None:
+    """Give back every claimed task at once; for the start of the only process, when no worker can be alive."""
+    connection.execute(update(table).where(table.c.state == WORKING).values(lease_until=now))
+
+
 def finish(connection: Connection, task: Task) -> None:
     """Forget a finished task; its effects are in the database already."""
     connection.execute(delete(table).where(table.c.id == task.id, table.c.attempt == task.attempt))

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,6 +20,8 @@ from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
+from store import queue
+from store.database import open_database
 from tests import blockkit
 
 PATIENCE_S = 60
@@ -84,7 +88,7 @@ class Place:
         return (self.folder / "serve.log").read_text()
 
 
-def is_report(message: dict) -> bool:  # type: ignore[type-arg]
+def is_report(message: dict[str, Any]) -> bool:
     return str(message["blocks"][0]["text"]["text"]).startswith("Weekly report")
 
 
@@ -174,6 +178,18 @@ def test_kill_9_while_the_report_is_being_posted_still_gives_one_report(place: P
     assert len(place.reports()) == 1
     calls = [call["method"] for call in place.slack.calls]
     assert "conversations.history" in calls
+
+
+def test_work_that_a_killed_process_had_in_hand_is_taken_up_at_once(place: Place) -> None:
+    now = datetime.fromisoformat("2026-11-25T12:00:00+01:00")
+    database = open_database(f"sqlite:///{place.folder}/scrumbut.db")
+    with database.write() as connection:
+        args = {"report": "weekly", "audience": "manager", "due_at": now.isoformat()}
+        queue.defer(connection, "report:weekly:2026-W48", "write_report", args, now)
+        assert queue.claim(connection, now, timedelta(hours=9))
+    database.close()
+    with place.serve(now.isoformat()):
+        wait_for(place.reports)
 
 
 def test_kill_9_after_an_acknowledged_command_loses_nothing(place: Place) -> None:
