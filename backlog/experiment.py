@@ -87,6 +87,8 @@ class Experiment:
 
     `owner` and every other person is a user id of the surface the act came from. `issue_id` is Jira's immutable
     id; `issue_key` is only for display. `min_effect` is in the metric's unit; `serves` is the decision it serves.
+    `bet_since` is when the current bet of one appetite began, `checkpoint_at` its last look, `parked_until` an ISO
+    date or empty.
     """
 
     number: int
@@ -113,6 +115,13 @@ class Experiment:
     parity_reason: str = ""
     blocked_reason: str = ""
     blocked_since: datetime | None = None
+    parked_reason: str = ""
+    parked_since: datetime | None = None
+    parked_until: str = ""
+    hill: str = ""
+    bet_since: datetime | None = None
+    checkpoint_at: datetime | None = None
+    extensions: int = 0
     outcome: Outcome | None = None
     learning: str = ""
     next_key: str = ""
@@ -133,6 +142,11 @@ class Experiment:
         if self.running_since is None:
             return None
         return ((self.decided_at or now) - self.running_since).days
+
+    def bet_days(self, now: datetime) -> int | None:
+        """Whole calendar days since the current bet began: at *running*, or at the last extension."""
+        began = self.bet_since or self.running_since
+        return None if began is None else ((self.decided_at or now) - began).days
 
 
 @dataclass(frozen=True, slots=True)

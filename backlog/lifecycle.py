@@ -4,13 +4,22 @@ Every act is a pure function that returns the timeline's next Entry or raises a 
 function and one entry in GATES.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from backlog.errors import BacklogError, GateClosed
-from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage, clean_title
+from backlog.experiment import (
+    Decision,
+    Entry,
+    Experiment,
+    Kind,
+    Outcome,
+    Stage,
+    clean_title,
+    replay,
+)  # fmt: skip
 from backlog.goal import DATA_MARKS, Answer3, Goal
 from backlog.issue import Issue
 from backlog.metric import DEV, Metric
@@ -22,14 +31,15 @@ from backlog.policy import Rules
 class Evidence:
     """What the gates may ask about, gathered before the act.
 
-    `dev_runs` counts the experiment's finished runs on development data with its evaluation set; `wip_person` and
-    `wip_goal` count the *other* experiments in progress; `open_kinds` are the kinds with an unfinished experiment
-    on the goal.
+    `dev_runs` counts the experiment's finished runs on development data with its evaluation set, `runs_since_bet`
+    its runs anywhere since the current bet began; `wip_person` and `wip_goal` count the *other* experiments in
+    progress; `open_kinds` are the kinds with an unfinished experiment on the goal.
     """
 
     goal: Goal | None = None
     metrics: tuple[Metric, ...] = ()
     dev_runs: int = 0
+    runs_since_bet: int = 0
     parity: Parity = field(default_factory=lambda: Parity(None, None, None, "no readings yet"))
     baseline_experiment: str = ""
     prod_beats_baseline: bool = False
@@ -43,6 +53,9 @@ class Evidence:
         named = [metric for metric in self.metrics if metric.name == experiment.metric]
         return next((metric for metric in named if metric.environment == DEV), next(iter(named), None))
 
+
+UNDO_WITHIN = timedelta(minutes=15)
+BOT = "scrumbut"  # who acts when only time has passed
 
 Lack = tuple[str, str]  # what is missing, and the command that supplies it
 Gate = Callable[[Experiment, Evidence], Lack | None]
@@ -249,6 +262,8 @@ def move(
             f'/exp decide {experiment.key} adopt|iterate|pivot|stop "why"',
         )
     changes: dict[str, Any] = {"stage": to, "stage_since": now}
+    if experiment.parked_since:
+        changes |= {"parked_reason": "", "parked_since": None, "parked_until": ""}
     if to.rank < experiment.stage.rank:
         return Entry(now, who, "went back", reason, changes | {"went_back": experiment.went_back + 1})
     if reason:
@@ -258,7 +273,7 @@ def move(
     if to.in_progress and not experiment.stage.in_progress:
         _check_wip(experiment, evidence, rules, over)
     if to.in_progress and experiment.running_since is None:
-        changes["running_since"] = now
+        changes |= {"running_since": now, "bet_since": now}
     text = "; ".join(part for part in (f"over the WIP limit: {over}" if over else "", reason) if part)
     return Entry(now, who, "started" if to is Stage.RUNNING else "moved", text, changes)
 
@@ -299,16 +314,98 @@ def unblock(experiment: Experiment, who: str, now: datetime) -> Entry:
     return Entry(now, who, "unblocked", "", {"blocked_reason": "", "blocked_since": None})
 
 
+def park(experiment: Experiment, who: str, now: datetime, reason: str, until: date | None = None) -> Entry:
+    """Put aside, until a date or until somebody moves it; it takes no slot meanwhile."""
+    _refuse_decided(experiment)
+    if not reason.strip():
+        raise BacklogError("Parking needs its reason.", f'/exp park {experiment.key} "after the migration"')
+    changes = {
+        "parked_reason": reason.strip(),
+        "parked_since": experiment.parked_since or now,
+        "parked_until": until.isoformat() if until else "",
+    }
+    return Entry(now, who, "parked", reason.strip(), changes)
+
+
+def set_hill(experiment: Experiment, who: str, now: datetime, position: str) -> Entry:
+    """Say whether it is still being figured out (uphill) or only carried out (downhill)."""
+    _refuse_decided(experiment)
+    return Entry(now, who, "hill", position, {"hill": position})
+
+
+def checkpoint(experiment: Experiment, who: str, now: datetime, text: str) -> Entry:
+    """Record the look that an appetite asks for."""
+    _refuse_not_started(experiment)
+    if not text.strip():
+        raise BacklogError(
+            "A checkpoint says what was seen.", f'/exp checkpoint {experiment.key} "gain holds on two seeds, one to go"'
+        )
+    return Entry(now, who, "checkpoint", text.strip(), {"checkpoint_at": now})
+
+
+def extend(experiment: Experiment, who: str, now: datetime, reason: str, runs_since_bet: int) -> Entry:
+    """Bet one more appetite: counted, with a reason, and on new evidence where the kind is measured."""
+    _refuse_not_started(experiment)
+    if not reason.strip():
+        raise BacklogError("A new bet needs its reason.", f'/exp extend {experiment.key} "production labels arrive"')
+    if experiment.kind.measured and not runs_since_bet:
+        raise GateClosed(
+            f"{experiment.key} cannot be extended yet. Missing:",
+            (("a run since the last bet", f"tag runs with scrumbut.experiment={experiment.key}, then /exp sync"),),
+        )
+    changes: dict[str, Any] = {
+        "extensions": experiment.extensions + 1,
+        "bet_since": now,
+        "checkpoint_at": None,
+    }
+    if experiment.stage is Stage.DECIDING:
+        changes |= {"stage": Stage.RUNNING, "stage_since": now}
+    return Entry(now, who, "extended", f"bet {experiment.extensions + 2}: {reason.strip()}", changes)
+
+
+def pass_time(experiment: Experiment, now: datetime, rules: Rules) -> Entry | None:
+    """What the passing of time alone does; None while nothing is due.
+
+    Half-way through the appetite it asks for a look; when the appetite is spent the experiment goes to *deciding*,
+    never killed and never silently extended. A parked one comes back on its day, and its appetite rests till then.
+    """
+    if experiment.parked_since:
+        due = bool(experiment.parked_until) and now.date().isoformat() >= experiment.parked_until
+        back = {"parked_reason": "", "parked_since": None, "parked_until": ""}
+        return Entry(now, BOT, "came back", f"parked: {experiment.parked_reason}", back) if due else None
+    days, appetite = experiment.bet_days(now), rules.appetite_days.get(experiment.appetite)
+    if experiment.stage not in (Stage.RUNNING, Stage.OBSERVING) or days is None or appetite is None:
+        return None
+    if days >= appetite:
+        changes = {"stage": Stage.DECIDING, "stage_since": now}
+        return Entry(now, BOT, "appetite spent", f"{days} of {appetite} days", changes)
+    if 2 * days >= appetite and experiment.checkpoint_at is None:
+        return Entry(now, BOT, "half-way", f"{days} of {appetite} days", {"checkpoint_at": now})
+    return None
+
+
+def undo(experiment: Experiment, timeline: Sequence[Entry], who: str, now: datetime) -> Entry:
+    """Take back one's own last act within 15 minutes; the timeline keeps both. What it told others stays told."""
+    last = timeline[-1]
+    if last.who != who:
+        raise BacklogError(f"The last act on {experiment.key} is not yours.", f"/exp show {experiment.key}")
+    if last.act in ("created", "undone"):
+        raise BacklogError(
+            f'"{last.act}" cannot be undone: nothing is ever deleted.', f'/exp park {experiment.key} "a mistake"'
+        )
+    if now - last.at > UNDO_WITHIN:
+        raise BacklogError(
+            f"The last act on {experiment.key} is older than 15 minutes.", f"/exp show {experiment.key}, then mend it."
+        )
+    before = replay(experiment.number, timeline[:-1])
+    return Entry(now, who, "undone", last.act, {name: getattr(before, name) for name in last.changes})
+
+
 def record_outcome(
     experiment: Experiment, outcome: Outcome, learning: str, who: str, now: datetime, next_key: str = ""
 ) -> Entry:
     """Say what was found. An *interesting* outcome must name the experiment that follows from it."""
-    _refuse_decided(experiment)
-    if not experiment.stage.in_progress:
-        raise BacklogError(
-            f"{experiment.key} is {experiment.stage}: it has not run, so there is nothing to find yet.",
-            f"/exp start {experiment.key}",
-        )
+    _refuse_not_started(experiment)
     if not learning.strip():
         raise BacklogError(
             "An outcome needs the sentence worth keeping.",
@@ -365,6 +462,12 @@ def unlink_issue(experiment: Experiment, who: str, now: datetime) -> Entry:
     if not experiment.issue_id:
         raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
     return Entry(now, who, "unlinked", experiment.issue_key, {"issue_id": "", "issue_key": "", "issue_url": ""})
+
+
+def _refuse_not_started(experiment: Experiment) -> None:
+    _refuse_decided(experiment)
+    if not experiment.stage.in_progress:
+        raise BacklogError(f"{experiment.key} is {experiment.stage}: it has not run.", f"/exp start {experiment.key}")
 
 
 def _refuse_decided(experiment: Experiment) -> None:

@@ -108,8 +108,8 @@ def _silence(s: Situation, metric: Metric, worked_on: Sequence[Experiment]) -> t
 def over_age(s: Situation) -> Iterator[Risk]:
     """An experiment is older than its appetite; the appetite serves while the team's own history is short."""
     for experiment in s.active:
-        age, appetite = experiment.age_days(s.now), s.rules.appetite_days.get(experiment.appetite)
-        if age is None or appetite is None or age <= appetite:
+        age, appetite = experiment.bet_days(s.now), s.rules.appetite_days.get(experiment.appetite)
+        if age is None or appetite is None or age <= appetite or experiment.parked_since:
             continue
         yield _risk(
             s,
@@ -117,7 +117,7 @@ def over_age(s: Situation) -> Iterator[Risk]:
             experiment.key,
             experiment.owner,
             min(0.9, 0.4 + 0.2 * (age / appetite - 1)),
-            cause=f"{age} days old, appetite {experiment.appetite} is {appetite}",
+            cause=f"{age} days into the bet, appetite {experiment.appetite} is {appetite}",
             effect="the bet is spent and nobody has looked again",
             evidence=f"running since {experiment.running_since:%d %b}",
             action=f'/exp outcome {experiment.key} good|bad|interesting "…"',

@@ -249,13 +249,15 @@ def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
     for e in s.active:
         issue = s.issue(e)
         if e.stage is Stage.DECIDING:
-            found = f"The outcome is {e.outcome}: {e.learning}" if e.outcome else "Its outcome is still unnamed."
-            yield _needed(e, f"Decide what to do about {e.title}. {found}", ("adopt", "iterate", "pivot", "stop"))
+            if e.outcome:
+                found = f"Decide what to do about {e.title}. The outcome is {e.outcome}: {e.learning}"
+                yield _needed(e, found, ("adopt", "iterate", "pivot", "stop"))
+            else:
+                asked = f"Say what {e.title} found and what we do about it, or bet again."
+                yield _needed(e, asked, ("name the outcome", f"/exp extend {e.key}"))
         elif issue and issue.done:
             asked = f'{issue.key} is "{issue.status}" in Jira. Name the outcome and decide about {e.title}.'
             yield _needed(e, asked, ("name the outcome", f"reopen {issue.key}"))
-        elif (e.age_days(s.now) or 0) > s.rules.appetite_days.get(e.appetite, 10**6):
-            yield _needed(e, f"Bet again on {e.title}, or stop it: its appetite is spent.", ("go on", "stop"))
 
 
 def _needed(e: Experiment, question: str, options: tuple[str, ...]) -> DecisionNeeded:
@@ -291,6 +293,9 @@ SENTENCES = {
     "unblocked": "unblocked",
     "outcome": "outcome {text}",
     "decided": "concluded, {text}",
+    "parked": "parked: {text}",
+    "extended": "extended, {text}",
+    "appetite spent": "appetite spent, {text}: waits for a decision",
 }
 
 

@@ -264,10 +264,11 @@ def _chapters(story: Story) -> list[tuple[float, Callable[[], None]]]:
         (10, partial(begin, 2, "products of two features will find more leavers", "L")),
         *((7 * week, partial(measure, "EXP-2", range(3 * week, 3 * week + 3), widen=True, steps=20 * week, rate=0.06))
           for week in range(2, 6)),
+        (38, partial(story.say, 'extend EXP-2 "production labels arrive in October"')),
         (42, partial(measure, "EXP-2", range(3), widen=True, prod=True, steps=400)),
-        (49, partial(begin, 3, "a small network will find more leavers", "M", "U0BEN")),
-        *((7 * week + 1, partial(measure, "EXP-3", range(week, week + 4), hidden=4 * week - 24, steps=150 * week - 900))
-          for week in range(7, 10)),
+        (59, partial(begin, 3, "a small network will find more leavers", "M", "U0BEN")),
+        (60, partial(measure, "EXP-3", range(8, 12), hidden=8, steps=300)),
+        (65, partial(measure, "EXP-3", range(9, 13), hidden=12, steps=450)),
         (67, partial(measure, "EXP-3", range(1), hidden=16, rate=1e300)),
         (67.1, partial(conclude, 2, ["observing", "deciding"],
                        'good "products of two features find many more leavers, in production too"',

@@ -23,13 +23,14 @@ MOST = 1_000  # due times made up for at once; more means the machine slept for 
 
 
 def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
-    """One schedule for each source, for Jira where it is configured, and for each report."""
+    """One schedule for each source, for Jira where it is configured, for the appetites, and for each report."""
     polls = [
         _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
         for plan in services.sources.values()
     ]
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every)] if services.tracker else []
-    return [*polls, *syncs, *(_report(plan) for plan in services.reports)]
+    appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
+    return [*polls, *syncs, appetites, *(_report(plan) for plan in services.reports)]
 
 
 def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> Schedule:

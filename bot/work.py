@@ -16,6 +16,7 @@ from bot.flows.poll_metrics import poll_source
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.flows.sync_backlog import sync_backlog
+from bot.flows.watch_appetites import watch_appetites
 from bot.flows.write_report import find_plan, write_report
 from bot.slack.blocks import to_message
 from bot.verbs import Request, answer, split_line
@@ -64,9 +65,14 @@ def _answer(services: Services, args: Mapping[str, Any]) -> None:
         outbox.put(connection, f"slack:respond:{args['delivery']}", "slack.respond", payload, services.now())
 
 
+def _appetites(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("watched appetites", changed=watch_appetites(services))
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "sync_backlog": _sync,
+    "watch_appetites": _appetites,
     "write_report": _report,
     "answer_line": _answer,
 }

@@ -23,7 +23,10 @@ from store.tables import experiment as table
 from store.tables import timeline
 
 WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "decision": Decision}
-TIMES = {"created_at", "running_since", "stage_since", "blocked_since", "decided_at", "updated_at"}
+TIMES = {
+    "created_at", "running_since", "stage_since", "blocked_since", "parked_since", "bet_since", "checkpoint_at",
+    "decided_at", "updated_at",
+}  # fmt: skip
 
 
 def add_experiment(connection: Connection, entry: Entry) -> Experiment:
@@ -76,6 +79,14 @@ def load_experiments(
     return [_experiment(row) for row in connection.execute(query).mappings()]
 
 
+def load_watched(connection: Connection) -> list[Experiment]:
+    """Experiments that time alone may change: those in progress, and those parked until a day."""
+    stages = [stage for stage in Stage if stage.in_progress]
+    watched = or_(table.c.stage.in_(stages), table.c.parked_until != "")
+    query = select(table).where(watched).order_by(table.c.number)
+    return [_experiment(row) for row in connection.execute(query).mappings()]
+
+
 def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:
     """Which kinds stand in which stages among the goal's other experiments, each with the lowest number there."""
     others = (table.c.goal == goal, table.c.number != other_than)
@@ -88,7 +99,9 @@ def count_in_progress(connection: Connection, other_than: int, **where: str) -> 
     """How many experiments are in progress besides that one, for an owner or a goal."""
     (name, value) = next(iter(where.items()))
     stages = [stage for stage in Stage if stage.in_progress]
-    query = select(func.count()).where(table.c[name] == value, table.c.stage.in_(stages), table.c.number != other_than)
+    query = select(func.count()).where(
+        table.c[name] == value, table.c.stage.in_(stages), table.c.number != other_than, table.c.parked_since.is_(None)
+    )
     return connection.scalar(query) or 0
 
 

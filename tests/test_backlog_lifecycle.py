@@ -219,3 +219,72 @@ def test_a_title_is_one_printable_line_of_bounded_length() -> None:
     assert clean_title(" a\x00b\n c ") == "a b c"
     with pytest.raises(BacklogError, match="has 10000 characters; 200 fit"):
         clean_title("x" * 10_000)
+
+
+RUNNING = replace(FRAMED, stage=Stage.RUNNING, running_since=NOW, bet_since=NOW)
+DAY = timedelta(days=1)
+
+
+def passes(experiment: Experiment, days: int) -> str | None:
+    entry = lifecycle.pass_time(experiment, NOW + days * DAY, Rules())
+    return entry.act if entry else None
+
+
+def test_half_way_asks_once_for_a_look_and_a_spent_appetite_waits_for_a_decision() -> None:
+    assert [passes(RUNNING, days) for days in (0, 4, 5, 9, 10, 40)] == [
+        None, None, "half-way", "half-way", "appetite spent", "appetite spent",
+    ]  # fmt: skip
+    asked = apply(RUNNING, lifecycle.pass_time(RUNNING, NOW + 5 * DAY, Rules()))  # type: ignore[arg-type]
+    assert passes(asked, 6) is None
+    spent = apply(RUNNING, lifecycle.pass_time(RUNNING, NOW + 10 * DAY, Rules()))  # type: ignore[arg-type]
+    assert (spent.stage, spent.decision, passes(spent, 99)) == (Stage.DECIDING, None, None)
+
+
+def test_a_new_bet_is_counted_and_needs_new_runs_and_a_reason() -> None:
+    deciding = replace(RUNNING, stage=Stage.DECIDING)
+    later = NOW + 10 * DAY
+    with pytest.raises(GateClosed, match="a run since the last bet"):
+        lifecycle.extend(deciding, "ana", later, "labels arrive", 0)
+    with pytest.raises(BacklogError, match="needs its reason"):
+        lifecycle.extend(deciding, "ana", later, " ", 3)
+    again = apply(deciding, lifecycle.extend(deciding, "ana", later, "labels arrive", 3))
+    assert (again.stage, again.extensions, again.bet_days(later), again.age_days(later)) == (Stage.RUNNING, 1, 0, 10)
+    assert lifecycle.pass_time(again, later + 4 * DAY, Rules()) is None
+
+
+def test_a_parked_experiment_rests_and_comes_back_on_its_day() -> None:
+    entry = lifecycle.park(RUNNING, "ana", NOW, "after the migration", (NOW + 20 * DAY).date())
+    parked = apply(RUNNING, entry)
+    assert passes(parked, 12) is None, "its appetite rests"
+    assert passes(parked, 20) == "came back"
+    forever = apply(RUNNING, lifecycle.park(RUNNING, "ana", NOW, "after the migration"))
+    assert passes(forever, 900) is None
+    assert apply(forever, move(forever, Stage.OBSERVING)).parked_since is None
+    with pytest.raises(BacklogError, match="needs its reason"):
+        lifecycle.park(RUNNING, "ana", NOW, "")
+
+
+def test_ones_own_last_act_is_undone_within_fifteen_minutes_and_both_stay() -> None:
+    timeline = [lifecycle.create("t", "ana", NOW)]
+    idea = replay(1, timeline)
+    timeline.append(lifecycle.block(idea, "ana", NOW, "labels late"))
+    blocked = replay(1, timeline)
+    with pytest.raises(BacklogError, match="is not yours"):
+        lifecycle.undo(blocked, timeline, "ben", NOW)
+    with pytest.raises(BacklogError, match="older than 15 minutes"):
+        lifecycle.undo(blocked, timeline, "ana", NOW + timedelta(minutes=16))
+    timeline.append(lifecycle.undo(blocked, timeline, "ana", NOW + timedelta(minutes=3)))
+    again = replay(1, timeline)
+    assert (again.blocked_reason, again.blocked_since) == ("", None)
+    assert [entry.act for entry in timeline] == ["created", "blocked", "undone"]
+    with pytest.raises(BacklogError, match="cannot be undone"):
+        lifecycle.undo(idea, timeline[:1], "ana", NOW)
+
+
+def test_a_checkpoint_is_kept_and_says_something() -> None:
+    seen = apply(RUNNING, lifecycle.checkpoint(RUNNING, "ana", NOW, "gain holds on two seeds"))
+    assert seen.checkpoint_at == NOW
+    with pytest.raises(BacklogError, match="says what was seen"):
+        lifecycle.checkpoint(RUNNING, "ana", NOW, "")
+    with pytest.raises(BacklogError, match="it has not run"):
+        lifecycle.checkpoint(FRAMED, "ana", NOW, "seen")

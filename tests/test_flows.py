@@ -265,3 +265,47 @@ def test_json_answers_carry_what_scripts_need(world: World) -> None:
         data[0]
     )
     assert data[0]["issue"] == "ML-1"
+
+
+def test_a_spent_appetite_moves_to_deciding_by_itself_and_is_told_once(world: World) -> None:
+    state_goal(world)
+    world.type('new "Char-level tokens raise recall" --kind infrastructure --appetite S --goal churn')
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('frame EXP-1 --hypothesis "we believe" --decision "which?"')
+    world.type("link EXP-1 ML-1")
+    world.type("start EXP-1")
+    for _ in range(5):
+        world.clock.forward(days=1)
+        world.settle()
+    told = [text for text in world.channel() if text.startswith("scrumbut ")]
+    assert told == ["scrumbut half-way: 2 of 3 days", "scrumbut appetite spent: 3 of 3 days"]
+    assert "deciding" in world.type("show EXP-1")
+    assert "EXP-1 is extended, bet 2: one more look" in world.type("extend EXP-1 one more look")
+    assert "running" in world.type("show EXP-1")
+
+
+def test_mine_park_undo_and_policy(world: World) -> None:
+    world.type('new "Char-level tokens raise recall"')
+    world.type('new "Another"', user="U0BEN")
+    assert "EXP-2" not in world.type("mine")
+    assert "EXP-1 is parked until 2027-03-01." in world.type('park EXP-1 "labels in March" --until 2027-03-01')
+    assert "labels in March, until 2027-03-01" in world.type("show EXP-1")
+    assert "The last act on EXP-1 is not yours." in world.type("undo EXP-1", user="U0BEN")
+    assert '"parked" on EXP-1 is undone; it is idea.' in world.type("undo EXP-1")
+    assert "parked" not in world.type("show EXP-1").split("created")[0]
+    assert "sprints  nobody can know" in world.type("policy")
+    assert "is no span of time" in world.type("list --older-than long")
+
+
+def test_a_parked_experiment_takes_no_slot(world: World) -> None:
+    state_goal(world)
+    for number in (1, 2, 3):
+        world.jira.add_issue("ML", f"Issue {number}")
+        world.type(f'new "Question {number}" --kind infrastructure --appetite S --goal churn')
+        world.type(f'frame EXP-{number} --hypothesis "we believe" --decision "which?"')
+        world.type(f"link EXP-{number} ML-{number}")
+    world.type("start EXP-1")
+    world.type("start EXP-2")
+    assert "No free slot for EXP-3: its owner has 2 of 2 in progress." in world.type("start EXP-3")
+    world.type("park EXP-1 after the migration")
+    assert "EXP-3 is running." in world.type("start EXP-3")

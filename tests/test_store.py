@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,10 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 ACTS = st.lists(
-    st.tuples(st.sampled_from(["frame", "move", "note", "block", "unblock", "outcome", "decide"]), st.integers(0, 7)),
+    st.tuples(
+        st.sampled_from(["frame", "move", "note", "block", "unblock", "outcome", "decide", "park", "hill", "extend"]),
+        st.integers(0, 7),
+    ),
     max_size=15,
 )
 
@@ -74,6 +77,12 @@ def attempt(act: str, choice: int, e: Experiment, now: datetime) -> Entry:
             return lifecycle.block(e, "ana", now, "labels")
         case "unblock":
             return lifecycle.unblock(e, "ana", now)
+        case "park":
+            return lifecycle.park(e, "ana", now, "later", date(2027, 1, 1))
+        case "hill":
+            return lifecycle.set_hill(e, "ana", now, "downhill")
+        case "extend":
+            return lifecycle.extend(e, "ana", now, "again", 1)
         case "outcome":
             return lifecycle.record_outcome(e, Outcome.BAD, "no", "ana", now)
         case _:

@@ -15,9 +15,11 @@ from reports.rendering import render_card
 from store import outbox
 from store.people import load_people
 
-TOLD_IN_THREAD = {"started", "moved", "went back", "blocked", "unblocked", "noted", "outcome", "linked"}
+TOLD_IN_THREAD = {"started", "moved", "went back", "blocked", "unblocked", "noted", "outcome", "linked", "parked",
+    "checkpoint", "extended", "half-way", "appetite spent", "came back", "undone",
+}  # fmt: skip
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
-CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited"}
+CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", "extended", "appetite spent", "undone"}
 
 
 def announce(connection: Connection, services: Services, experiment: Experiment, entry: Entry) -> None:
@@ -75,7 +77,7 @@ def _card(connection: Connection, services: Services, e: Experiment, people: dic
         question=e.hypothesis,
         progress="; ".join(progress_lines(connection, e)),
         age=", ".join(part for part in ages if part),
-        blocked=e.blocked_reason,
+        blocked=e.blocked_reason or (f"parked, {e.parked_reason}" if e.parked_since else ""),
         result=". ".join(part for part in (found, decided) if part),
     )
 

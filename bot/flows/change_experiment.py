@@ -5,7 +5,7 @@ A new act is a pure function in `backlog.lifecycle` and three lines here.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from backlog import lifecycle
@@ -14,7 +14,7 @@ from backlog.lifecycle import Evidence
 from bot.flows.announce import announce
 from bot.flows.evidence import gather_evidence
 from bot.flows.services import Caller, Services, acting
-from store.experiments import add_experiment, find_experiment, save_entry
+from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
 from store.goals import find_goal
 
 # Gathering evidence costs several queries, so an act asks for it only where a gate needs it.
@@ -97,6 +97,37 @@ def block_experiment(services: Services, caller: Caller, key: str, reason: str) 
 def unblock_experiment(services: Services, caller: Caller, key: str) -> Changed:
     """Lift the block."""
     return change(services, caller, key, lambda e, _, now: lifecycle.unblock(e, caller.id, now))
+
+
+def park_experiment(services: Services, caller: Caller, key: str, reason: str, until: date | None) -> Changed:
+    """Put an experiment aside."""
+    return change(services, caller, key, lambda e, _, now: lifecycle.park(e, caller.id, now, reason, until))
+
+
+def set_hill(services: Services, caller: Caller, key: str, position: str) -> Changed:
+    """Record the hill position."""
+    return change(services, caller, key, lambda e, _, now: lifecycle.set_hill(e, caller.id, now, position))
+
+
+def checkpoint_experiment(services: Services, caller: Caller, key: str, text: str) -> Changed:
+    """Record a look at an experiment."""
+    return change(services, caller, key, lambda e, _, now: lifecycle.checkpoint(e, caller.id, now, text))
+
+
+def extend_experiment(services: Services, caller: Caller, key: str, reason: str) -> Changed:
+    """Bet one more appetite."""
+
+    def act(e: Experiment, look: Callable[[], Evidence], now: datetime) -> Entry:
+        return lifecycle.extend(e, caller.id, now, reason, look().runs_since_bet)
+
+    return change(services, caller, key, act)
+
+
+def undo_last(services: Services, caller: Caller, key: str) -> Changed:
+    """Take back the caller's own last act on an experiment."""
+    with services.database.read() as connection:
+        timeline = load_timeline(connection, find_experiment(connection, key).key)
+    return change(services, caller, key, lambda e, _, now: lifecycle.undo(e, timeline, caller.id, now))
 
 
 def record_outcome(

@@ -29,6 +29,7 @@ def gather_evidence(connection: Connection, experiment: Experiment, jira_configu
         goal=goal,
         metrics=tuple(metrics),
         dev_runs=_dev_runs(experiment, runs.get(DEV)),
+        runs_since_bet=_runs_since_bet(experiment, runs),
         parity=_parity(runs, experiment.min_effect),
         baseline_experiment=next((f"EXP-{number}" for number, kind, _ in siblings if kind is Kind.BASELINE), ""),
         prod_beats_baseline=experiment.kind is Kind.RESEARCH and _prod_beats_baseline(connection, goal, metrics),
@@ -37,6 +38,11 @@ def gather_evidence(connection: Connection, experiment: Experiment, jira_configu
         wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner),
         wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal else 0,
     )
+
+
+def _runs_since_bet(experiment: Experiment, runs: Runs) -> int:
+    began = experiment.bet_since or experiment.running_since
+    return sum(began is not None and run.at > began for _, values in runs.values() for run in values)
 
 
 def _parity(runs: Runs, min_effect: float | None) -> Parity:

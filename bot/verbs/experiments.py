@@ -1,10 +1,12 @@
 """Verbs on experiments: from the idea to the decision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from backlog.cadence import read_span
 from backlog.errors import BacklogError
 from backlog.experiment import Decision, Experiment, Kind, Outcome, Stage
 from backlog.policy import APPETITE_DAYS
@@ -118,6 +120,57 @@ def unblock(request: Request, /, key: str) -> Answer:
     return _said(done, f"{done.experiment.key} is no longer blocked.")
 
 
+@exp.command("park")
+@click.argument("key")
+@text_argument("reason")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The day to look again: 2027-03-01.")
+@pass_request
+def park(request: Request, /, key: str, reason: tuple[str, ...], until: datetime | None) -> Answer:
+    """Put it aside; moving it brings it back."""
+    day = until.date() if until else None
+    done = flow.park_experiment(request.services, request.caller, key, " ".join(reason), day)
+    return _said(done, f"{done.experiment.key} is parked{f' until {day}' if day else ''}.")
+
+
+@exp.command("hill")
+@click.argument("key")
+@click.argument("position", type=click.Choice(["uphill", "downhill"], case_sensitive=False))
+@pass_request
+def hill(request: Request, /, key: str, position: str) -> Answer:
+    """Say whether it is still figured out (uphill) or only carried out (downhill)."""
+    done = flow.set_hill(request.services, request.caller, key, position)
+    return _said(done, f"{done.experiment.key} is {position}.")
+
+
+@exp.command("checkpoint")
+@click.argument("key")
+@text_argument("text")
+@pass_request
+def checkpoint(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
+    """Record the look that the appetite asks for."""
+    done = flow.checkpoint_experiment(request.services, request.caller, key, " ".join(text))
+    return _said(done, f"Checkpoint kept on {done.experiment.key}.")
+
+
+@exp.command("extend")
+@click.argument("key")
+@text_argument("reason")
+@pass_request
+def extend(request: Request, /, key: str, reason: tuple[str, ...]) -> Answer:
+    """Bet one more appetite; counted, and only on new runs."""
+    done = flow.extend_experiment(request.services, request.caller, key, " ".join(reason))
+    return _said(done, f"{done.experiment.key} is extended, {done.entry.text}")
+
+
+@exp.command("undo")
+@click.argument("key")
+@pass_request
+def undo(request: Request, /, key: str) -> Answer:
+    """Take back your own last act on it, within 15 minutes."""
+    done = flow.undo_last(request.services, request.caller, key)
+    return _said(done, f'"{done.entry.text}" on {done.experiment.key} is undone; it is {done.experiment.stage}.')
+
+
 @exp.command("note")
 @click.argument("key")
 @text_argument("text")
@@ -175,11 +228,25 @@ def unlink(request: Request, /, key: str) -> Answer:
 @click.argument("stage", type=STAGES, required=False)
 @click.option("--goal", default="", help="Only of this goal.")
 @click.option("--owner", default="", help="Only of this person: @name.")
+@click.option("--older-than", default="", help="Only those running for longer: 10d.")
 @pass_request
-def list_(request: Request, /, stage: str | None, goal: str, owner: str) -> Answer:
+def list_(request: Request, /, stage: str | None, goal: str, owner: str, older_than: str) -> Answer:
     """Experiments, by stage."""
     owner_id = resolve_person(request.services, owner) if owner else ""
+    days = read_span(older_than).days if older_than else -1
     shown = list_experiments(request.services, stage=stage or "", goal=goal.lower(), owner=owner_id)
+    return _listed([s for s in shown if days < 0 or (s.age_days or 0) > days])
+
+
+@exp.command("mine")
+@pass_request
+def mine(request: Request, /) -> Answer:
+    """Your own experiments that are not concluded."""
+    shown = list_experiments(request.services, stage="", goal="", owner=request.caller.id)
+    return _listed([s for s in shown if not s.experiment.stage.finished])
+
+
+def _listed(shown: Sequence[Shown]) -> Answer:
     if not shown:
         return Answer("No experiments here yet.", more=('/exp new "Char-level tokens raise recall"',), data=[])
     rows = [
@@ -212,6 +279,8 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     facts = {
         "stage": f"{e.stage}{f', went back {e.went_back} times' if e.went_back else ''}",
         "blocked": e.blocked_reason,
+        "parked": f"{e.parked_reason}{f', until {e.parked_until}' if e.parked_until else ''}",
+        "hill": e.hill,
         "goal": e.goal,
         "kind": e.kind,
         "owner": shown.owner,
@@ -222,7 +291,7 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         "smallest effect": "" if e.min_effect is None else f"{e.min_effect:g}",
         "decision it serves": e.serves,
         "age": _age(shown),
-        "appetite": e.appetite,
+        "appetite": f"{e.appetite}{f', extended {e.extensions} times' if e.extensions else ''}",
         "outcome": f"{e.outcome}: {e.learning}" if e.outcome else "",
         "follow-up": e.next_key,
         "decision": f"{e.decision}: {e.decision_reason}" if e.decision else "",

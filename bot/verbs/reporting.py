@@ -7,7 +7,7 @@ import click
 from bot.flows.services import ReportPlan
 from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import find_plan, preview_report, render, write_report
-from bot.verbs.answer import Answer
+from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
 
@@ -20,6 +20,19 @@ def sync(request: Request, /, full: bool) -> Answer:
     done = sync_backlog(request.services, full)
     text = f"Read {done.issues} issues from Jira."
     return Answer(text, data={"issues": done.issues, "pages": done.pages})
+
+
+@exp.command("policy")
+@pass_request
+def policy(request: Request, /) -> Answer:
+    """What we dropped of Scrum, why, and what stands in its place."""
+    rules = request.services.rules
+    days = ", ".join(f"{name} {count} d" for name, count in rules.appetite_days.items())
+    facts = (("WIP limits", f"{rules.wip_person} a person, {rules.wip_goal} a goal"), ("appetites", days))
+    rows = [(item.but, item.because, item.instead) for item in rules.policy]
+    if not rows:
+        return Answer("No policy is written yet.", facts, more=("Write it as [[policy]] in config.toml.",), data=[])
+    return Answer("We do Scrum, but", facts, table_of(("no", "because", "instead"), rows), data=rows)
 
 
 @exp.group("report")
