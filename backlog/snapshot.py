@@ -96,8 +96,8 @@ class GoalLine:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
-    """An experiment as the report names it. `tracks` are its own runs only; `age_days` counts from running;
-    `health` is derived for experiments in progress, None elsewhere."""
+    """An experiment as the report names it. `tracks` are its own runs only, none where it is neither in progress nor
+    changed this week; `age_days` counts from running; `health` is derived in progress, None elsewhere."""
 
     key: str
     title: str

@@ -83,6 +83,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     s = known.situation
     period = period_of(occasion.due_at, occasion.zone)
     risks = find_risks(s, known.previous.risks if known.previous else ())
+    changed = {key for key, entry in known.entries if period.start <= entry.at < period.end}
     return Snapshot(
         report=occasion.report,
         audience=occasion.audience,
@@ -93,7 +94,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         schedule=occasion.schedule,
         public_url=occasion.public_url,
         goals=tuple(_goal_line(goal, known, period, risks) for goal in s.goals),
-        experiments=tuple(_experiment_line(e, known, period, risks) for e in s.experiments),
+        experiments=tuple(_experiment_line(e, known, period, risks, e.key in changed) for e in s.experiments),
         decisions=tuple(_decisions(s)),
         learned=tuple(_learned(known, period)),
         changes=tuple(_changes(known, period)),
@@ -199,11 +200,15 @@ def _met(best: float | None, target: float | None, better: Better | None) -> boo
     return best == target or better.beats(best, target)
 
 
-def _experiment_line(e: Experiment, known: Known, period: Period, risks: Sequence[Risk]) -> ExperimentLine:
+def _experiment_line(
+    e: Experiment, known: Known, period: Period, risks: Sequence[Risk], changed: bool
+) -> ExperimentLine:
     s = known.situation
     goal = next((g for g in s.goals if g.key == e.goal), None)
     metrics = [m for m in s.metrics if m.goal == e.goal and m.name == (e.metric or (goal.metric if goal else ""))]
-    tracks = tuple(_track(m, _runs_of(e, m, s.runs), known, period) for m in metrics)
+    # Old runs of experiments that nobody touches would make every report dearer than the one before.
+    told = metrics if changed or e.stage.in_progress else ()
+    tracks = tuple(_track(m, _runs_of(e, m, s.runs), known, period) for m in told)
     better = next((m.better for m in metrics), None)
     target = goal.target if goal and goal.metric == e.metric else None
     issue = s.issue(e)
@@ -236,7 +241,7 @@ def _experiment_line(e: Experiment, known: Known, period: Period, risks: Sequenc
             e, [r for r in risks if r.subject == e.key], sum(t.runs - t.failed for t in tracks), s.now
         ),
         goal_met=_met(_best_of(tracks, better), target, better),
-        changed_week=any(key == e.key and period.start <= entry.at < period.end for key, entry in known.entries),
+        changed_week=changed,
         tracks=tracks,
     )
 

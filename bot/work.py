@@ -80,8 +80,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 
 def work_once(services: Services) -> bool:
     """Run the next task that is due; False when there is none. A task that fails is tried again later."""
-    with services.database.write() as connection:
-        task = queue.claim(connection, services.now(), LEASE)
+    task = _claim(services)
     if task is None:
         return False
     try:
@@ -92,6 +91,16 @@ def work_once(services: Services) -> bool:
         with services.database.write() as connection:
             queue.finish(connection, task)
     return True
+
+
+def _claim(services: Services) -> queue.Task | None:
+    now = services.now()
+    with services.database.read() as connection:
+        due = queue.next_due(connection)
+    if due is None or due > now:
+        return None  # the common case takes no lock
+    with services.database.write() as connection:
+        return queue.claim(connection, now, LEASE)
 
 
 def _try_again(services: Services, task: queue.Task, error: Exception) -> None:

@@ -11,13 +11,13 @@ from backlog.experiment import Entry, Experiment
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
 from reports.card import Card
+from reports.filters import mrkdwn
 from reports.rendering import render_card
 from store import outbox
 from store.people import load_people
 
-TOLD_IN_THREAD = {"started", "moved", "went back", "blocked", "unblocked", "noted", "outcome", "linked", "parked",
-    "checkpoint", "extended", "half-way", "appetite spent", "came back", "undone",
-}  # fmt: skip
+# Framing and editing show on the card alone; a decision gets a message of its own.
+ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided"}
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
 CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", "extended", "appetite spent", "undone"}
 
@@ -43,7 +43,7 @@ def _tell_slack(
     name, now = f"slack:card:{experiment.key}", services.now()
     message = render_card(_card(connection, services, experiment, people))
     outbox.put_latest(connection, name, "slack.card", {"channel": services.channel, "name": name, **message}, now)
-    if entry.act in TOLD_IN_THREAD:
+    if entry.act not in ONLY_ON_CARD:
         reply = {"channel": services.channel, "thread": name, **_sentence(f"{who} {entry.act}: {entry.text}")}
         outbox.put(connection, name, "slack.post", reply, now)
     if entry.act == "decided":
@@ -56,8 +56,7 @@ def _sentence(text: str) -> dict[str, Any]:
     """A message that says just this; as rich text, so that nothing in it becomes markup or a mention."""
     line = text.rstrip(": ")[:2_900]
     section = {"type": "rich_text_section", "elements": [{"type": "text", "text": line}]}
-    notice = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return {"text": notice, "blocks": [{"type": "rich_text", "elements": [section]}]}
+    return {"text": mrkdwn(line), "blocks": [{"type": "rich_text", "elements": [section]}]}
 
 
 def _card(connection: Connection, services: Services, e: Experiment, people: dict[str, str]) -> Card:

@@ -54,8 +54,7 @@ def deliver_all(services: Services) -> int:
 
 def deliver_next(services: Services) -> bool:
     """Deliver the next effect that is due; False when there is none."""
-    with services.database.write() as connection:
-        effect = outbox.claim(connection, services.now(), services.timeout, services.quiet)
+    effect = _claim(services)
     if effect is None:
         return False
     delivery = DELIVERIES[effect.kind]
@@ -65,9 +64,23 @@ def deliver_next(services: Services) -> bool:
         _settle_failure(services, delivery, effect, error)
     except NotConfigured as error:
         _end(services, effect, outbox.DEAD, error=str(error))
+    except Exception as error:  # a bug of ours must not hold back what waits behind it for ever
+        log.exception("delivery failed", kind=effect.kind, target=effect.target)
+        broken = IntegrationError("scrumbut", f"{type(error).__name__}: {error}", unknown=True)
+        _settle_failure(services, delivery, effect, broken)
     else:
         _settle_result(services, effect, result)
     return True
+
+
+def _claim(services: Services) -> Effect | None:
+    now = services.now()
+    with services.database.read() as connection:
+        due = outbox.next_due(connection, services.quiet)
+    if due is None or due > now:
+        return None  # the common case takes no lock
+    with services.database.write() as connection:
+        return outbox.claim(connection, now, services.timeout, services.quiet)
 
 
 def _send(services: Services, delivery: Delivery, effect: Effect) -> Result | None:
@@ -101,14 +114,15 @@ def _settle_result(services: Services, effect: Effect, result: Result | None) ->
 def _settle_failure(services: Services, delivery: Delivery, effect: Effect, error: IntegrationError) -> None:
     now = services.now()
     log.warning("not delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt, why=str(error))
-    if error.permanent and effect.doubtful:
+    hopeless = error.permanent or now - effect.created_at > GIVE_UP
+    if hopeless and effect.doubtful:
         if delivery.resend_unseen and not effect.resent:
             log.warning("sent again, possibly double", target=effect.target)
             with services.database.write() as connection:
                 outbox.resend(connection, effect, now, f"possibly double: {error}")
             return
         _end(services, effect, outbox.UNKNOWN, error=str(error))
-    elif error.permanent or now - effect.created_at > GIVE_UP:
+    elif hopeless:
         _end(services, effect, outbox.DEAD, error=str(error))
     elif error.unknown or effect.doubtful:
         with services.database.write() as connection:
