@@ -16,7 +16,8 @@ KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 # What must be confirmed before an experiment may become ready; the words are the `goal ready` options.
 DATA_MARKS = ("labels", "access", "expert")
-READINESS = (*DATA_MARKS, "pipeline")
+TEST_MARKS = ("tests-infrastructure", "tests-data", "tests-code", "tests-deployment")
+READINESS = ("exists", *DATA_MARKS, "pipeline", "infrastructure", *TEST_MARKS)
 
 
 class Answer3(StrEnum):
@@ -37,7 +38,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the business wants. `baseline` and `target` are in the primary metric's unit."""
+    """What the business wants. `baseline` and `target` are in the primary metric's unit; `guardrails` are what must
+    not get worse, `stakeholders` who waits for the answer."""
 
     key: str
     statement: str
@@ -47,6 +49,8 @@ class Goal:
     metric: str = ""
     baseline: float | None = None
     target: float | None = None
+    guardrails: tuple[str, ...] = ()
+    stakeholders: tuple[str, ...] = ()
     readiness: Mapping[str, Mark] = field(default_factory=dict)
 
     @property

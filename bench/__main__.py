@@ -22,7 +22,7 @@ import numpy as np
 import uvicorn
 
 from backlog import lifecycle
-from backlog.experiment import Kind
+from backlog.experiment import Entry, Kind, Stage
 from backlog.goal import Goal
 from backlog.metric import Better, Metric, Reading
 from bench.floors.bolt import bare_bolt
@@ -194,7 +194,14 @@ def fill(services: Services) -> None:
             created = lifecycle.create(f"Experiment {number}", "ana", NOW, kind=kind, goal="churn", appetite="M")
             experiment = add_experiment(connection, created)
             framing = {"hypothesis": f"We believe {number} helps", "metric": "recall", "serves": "which model?"}
-            save_entry(connection, experiment, lifecycle.frame(experiment, "ana", NOW, framing))
+            framed = save_entry(connection, experiment, lifecycle.frame(experiment, "ana", NOW, framing))
+            if number % 10 == 0:
+                started = {
+                    "stage": Stage.RUNNING,
+                    "stage_since": NOW,
+                    "running_since": NOW - timedelta(days=number % 30),
+                }
+                save_entry(connection, framed, Entry(NOW, "ana", "started", "", started))
         readings = [
             Reading(
                 NOW - timedelta(minutes=5 * i), float(rng.random()), f"run-{i % 1000}", i, f"EXP-{i % EXPERIMENTS + 1}"

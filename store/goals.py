@@ -26,6 +26,8 @@ def add_goal(connection: Connection, goal: Goal) -> None:
             metric=goal.metric,
             baseline=goal.baseline,
             target=goal.target,
+            guardrails=list(goal.guardrails),
+            stakeholders=list(goal.stakeholders),
             readiness=_marks(goal.readiness),
         )
     )
@@ -65,6 +67,15 @@ def load_goals(connection: Connection) -> list[Goal]:
     return [_goal(row) for row in rows]
 
 
+def load_past_values(connection: Connection, key: str) -> list[tuple[datetime, str, Mapping[str, Any]]]:
+    """(when, why, the values before) of every change of a goal's numbers, oldest first: an old target stays visible."""
+    query = (
+        select(timeline).where(timeline.c.subject == f"goal:{key}", timeline.c.act == "edited").order_by(timeline.c.id)
+    )
+    rows = connection.execute(query).mappings()
+    return [(row["at"], row["text"], row["changes"]["before"]) for row in rows]
+
+
 def _marks(readiness: Mapping[str, Mark]) -> dict[str, list[str]]:
     return {name: [mark.answer, mark.note] for name, mark in readiness.items()}
 
@@ -75,4 +86,5 @@ def _plain(value: Any) -> Any:
 
 def _goal(row: RowMapping) -> Goal:
     readiness = {name: Mark(Answer3(answer), note) for name, (answer, note) in row["readiness"].items()}
-    return Goal(**{**row, "anti_goals": tuple(row["anti_goals"]), "readiness": readiness})
+    lists = {name: tuple(row[name]) for name in ("anti_goals", "guardrails", "stakeholders")}
+    return Goal(**{**row, **lists, "readiness": readiness})

@@ -80,6 +80,8 @@ goal = Table(
     _text("metric", 80),
     Column("baseline", Float),
     Column("target", Float),
+    Column("guardrails", Json, nullable=False),
+    Column("stakeholders", Json, nullable=False),
     Column("readiness", Json, nullable=False),
 )
 

@@ -17,7 +17,7 @@ from backlog.policy import Rules
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 READY = {name: Mark(Answer3.YES) for name in ("labels", "access", "expert", "pipeline")}
-GOAL = Goal("churn", "keep active clients", NOW, "ana", (), "recall", 0.71, 0.80, READY)
+GOAL = Goal("churn", "keep active clients", NOW, "ana", (), "recall", 0.71, 0.80, readiness=READY)
 METRIC = Metric("churn", "recall", "dev", "mlflow", "val_recall", Better.UP, eval_set="holdout-v3", id=1)
 HELD = Parity(0.0, 0.02, True)
 ALL_GOOD = Evidence(goal=GOAL, metrics=(METRIC,), dev_runs=3, parity=HELD, jira_configured=True)

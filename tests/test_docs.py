@@ -1,14 +1,37 @@
 """The docs are held to the code."""
 
 import re
+import shlex
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import app
 from bot.verbs import exp
 from integrations.sources import SOURCES
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = (ROOT / "README.md").read_text()
+
+
+def test_the_way_told_in_the_docs_is_what_the_commands_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = (ROOT / "docs/backlog.md").read_text().partition("## One experiment's way")[2]
+    story = told.partition("```\n")[2].partition("```")[0]
+    readings = "time,metric,value,run,experiment\n" + "".join(
+        f"2026-11-2{n},recall,0.7{n},r{n},EXP-1\n" for n in range(3)
+    )
+    (tmp_path / "readings.csv").write_text(readings)
+    database = f'[database]\nurl = "sqlite:///{tmp_path}/s.db"\n'
+    source = f'[[sources]]\nname = "files"\nkind = "csv"\nurl = "{tmp_path}/readings.csv"\n'
+    (tmp_path / "config.toml").write_text(database + source)
+    monkeypatch.setenv("LOGNAME", "ana")
+    monkeypatch.setenv("SCRUMBUT_CONFIG", str(tmp_path / "config.toml"))
+    for step in story.split("$ scrumbut ")[1:]:
+        command, _, expected = step.partition("\n")
+        result = CliRunner().invoke(app, shlex.split(command))
+        assert (command, result.output) == (command, expected)
 
 
 def test_every_verb_shown_in_the_readme_exists() -> None:

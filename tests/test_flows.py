@@ -309,3 +309,29 @@ def test_a_parked_experiment_takes_no_slot(world: World) -> None:
     assert "No free slot for EXP-3: its owner has 2 of 2 in progress." in world.type("start EXP-3")
     world.type("park EXP-1 after the migration")
     assert "EXP-3 is running." in world.type("start EXP-3")
+
+
+def test_goal_show_answers_which_practices_hold_and_keeps_the_old_target(world: World) -> None:
+    state_goal(world)
+    shown = world.type("goal show churn")
+    assert "✗ data and goal understood  not confirmed: exists" in shown
+    assert "✗ metric developed  no evaluation set is named" in shown
+    assert "✓ simple model first  baseline 0.71" in shown
+    assert "✗ monitored  no reading in prod yet" in shown
+    assert "✓ research only then  no research yet" in shown
+    world.type('goal ready churn --exists yes --infrastructure yes --tests-data "no, from May"')
+    world.type('goal edit churn --target 0.82 "new contract"')
+    run = "not confirmed: tests-infrastructure, tests-data, tests-code, tests-deployment"
+    shown = world.type("goal show churn")
+    assert "✓ data and goal understood  confirmed" in shown
+    assert "✓ infrastructure ready  confirmed" in shown
+    assert f"✗ everything tested  {run}" in shown
+    assert "→ 0.82" in shown
+    assert "target  was 0.8 until 23 Nov 2026: new contract" in shown
+
+
+def test_a_goal_names_its_guardrails_and_stakeholders(world: World) -> None:
+    world.type('goal add speed "answer at once" --guardrail "recall stays above 0.7" --stakeholder "head of sales"')
+    shown = world.type("goal show speed")
+    assert "guardrails  recall stays above 0.7" in shown
+    assert "stakeholders  head of sales" in shown

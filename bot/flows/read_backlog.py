@@ -4,21 +4,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
+from backlog import practices
 from backlog.errors import GateClosed, NotFound
 from backlog.experiment import Entry, Experiment, Stage
 from backlog.goal import Goal
 from backlog.issue import Issue
 from backlog.lifecycle import Lack, check_gates
-from backlog.metric import Metric
-from backlog.progress import standing
+from backlog.metric import PROD, Metric
+from backlog.practices import practices_of
+from backlog.progress import Standing, standing
 from bot.flows.evidence import gather_evidence
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
 from store.experiments import find_experiment, load_experiments, load_timeline
-from store.goals import find_goal, load_goals
+from store.goals import find_goal, load_goals, load_past_values
 from store.issues import find_issue
 from store.metrics import load_metrics, run_values
 from store.people import load_people, person_named
@@ -40,12 +43,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ShownGoal:
-    """A goal with the best so far in words, its metrics, and how many experiments stand in each stage."""
+    """A goal with the best so far in words, its metrics, how many experiments stand in each stage, which practices
+    hold and why, and the numbers it had before."""
 
     goal: Goal
     best: str
     metrics: Sequence[Metric]
     stages: Mapping[Stage, int]
+    practices: Sequence[tuple[str, bool, str]]
+    past: Sequence[tuple[datetime, str, Mapping[str, Any]]]
 
 
 def list_experiments(services: Services, *, stage: str, goal: str, owner: str) -> list[Shown]:
@@ -91,11 +97,39 @@ def show_goal(services: Services, key: str) -> ShownGoal:
         goal = find_goal(connection, key)
         metrics = load_metrics(connection, goal=goal.key)
         standings = [
-            (m.environment, standing(run_values(connection, m), m.better)) for m in metrics if m.name == goal.metric
+            (m, stands)
+            for m in metrics
+            if m.name == goal.metric and (stands := standing(run_values(connection, m), m.better))
         ]
-        stages = Counter(e.stage for e in load_experiments(connection, goal=goal.key))
-    best = ", ".join(f"{stands.best:.4g} ({environment})" for environment, stands in standings if stands)
-    return ShownGoal(goal, best or "?", metrics, {stage: stages[stage] for stage in Stage if stages[stage]})
+        experiments = load_experiments(connection, goal=goal.key)
+        past = load_past_values(connection, goal.key)
+    stages = Counter(e.stage for e in experiments)
+    return ShownGoal(
+        goal=goal,
+        best=", ".join(f"{stands.best:.4g} ({m.environment})" for m, stands in standings) or "?",
+        metrics=metrics,
+        stages={stage: stages[stage] for stage in Stage if stages[stage]},
+        practices=practices_of(_practice(goal, metrics, standings, experiments)),
+        past=past,
+    )
+
+
+def _practice(
+    goal: Goal,
+    metrics: Sequence[Metric],
+    standings: Sequence[tuple[Metric, Standing]],
+    experiments: Sequence[Experiment],
+) -> practices.Standing:
+    in_prod = [(m, stands) for m, stands in standings if m.environment == PROD]
+    beats = goal.baseline is not None and any(m.better.beats(s.best, goal.baseline) for m, s in in_prod)
+    return practices.Standing(
+        goal=goal,
+        metrics=metrics,
+        concluded=frozenset(e.kind for e in experiments if e.stage.finished),
+        going_on=frozenset(e.kind for e in experiments if e.stage.in_progress),
+        prod_read=bool(in_prod),
+        prod_beats_baseline=beats,
+    )
 
 
 def list_goals(services: Services) -> list[Goal]:

@@ -1,5 +1,6 @@
 """Verbs on goals: what the business wants, and whether the data is ready."""
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -21,6 +22,8 @@ def goal() -> None:
 @click.argument("key")
 @text_argument("statement")
 @click.option("--not", "anti_goals", multiple=True, help="What it is not about; may be given again.")
+@click.option("--guardrail", "guardrails", multiple=True, help="What must not get worse; may be given again.")
+@click.option("--stakeholder", "stakeholders", multiple=True, help="Who waits for the answer; may be given again.")
 @click.option("--metric", default="", help="The metric that stands for it.")
 @click.option("--baseline", type=float, help="Where we stand, in the metric's unit.")
 @click.option("--target", type=float, help="Where we want to be, in the metric's unit.")
@@ -32,7 +35,7 @@ def add(request: Request, /, key: str, statement: tuple[str, ...], **fields: Any
         statement=" ".join(statement).strip(),
         created_at=request.services.now(),
         created_by=request.caller.id,
-        **{**fields, "anti_goals": tuple(fields["anti_goals"])},
+        **{**fields, **{name: tuple(fields[name]) for name in ("anti_goals", "guardrails", "stakeholders")}},
     )
     done = state_goal(request.services, request.caller, stated)
     ask = f"/exp goal ready {done.key} --labels yes --access yes --expert yes"
@@ -50,9 +53,17 @@ def show(request: Request, /, key: str | None) -> Answer:
     found = shown.goal
     facts = [
         ("not about", "; ".join(found.anti_goals)),
+        ("guardrails", "; ".join(found.guardrails)),
+        ("stakeholders", ", ".join(found.stakeholders)),
         ("metric", found.metric),
         ("baseline → best → target", f"{_number(found.baseline)} → {shown.best} → {_number(found.target)}"),
-        *((name, f"{found.mark(name).answer} {found.mark(name).note}".strip()) for name in READINESS),
+        *(
+            (name, _past(name, at, why, before))
+            for at, why, values in shown.past
+            for name, before in values.items()
+            if name in ("baseline", "target")
+        ),
+        *((f"{'✓' if holds else '✗'} {name}", why) for name, holds, why in shown.practices),
         ("experiments", ", ".join(f"{count} {stage}" for stage, count in shown.stages.items())),
     ]
     rows = [(m.name, m.environment, m.source, m.key, m.aggregation, m.better, m.eval_set) for m in shown.metrics]
@@ -63,6 +74,10 @@ def show(request: Request, /, key: str | None) -> Answer:
         table=table_of(headings, rows) if rows else None,
         data={"key": found.key, "statement": found.statement, "baseline": found.baseline, "target": found.target},
     )
+
+
+def _past(name: str, at: datetime, why: str, before: float | None) -> str:
+    return f"was {_number(before)} until {at:%d %b %Y}{f': {why}' if why else ''}"
 
 
 def _all(request: Request) -> Answer:
@@ -76,14 +91,20 @@ def _all(request: Request) -> Answer:
 
 @goal.command("ready")
 @click.argument("key")
+@click.option("--exists", help="The data exists: yes, no, unknown, or a sentence.")
 @click.option("--labels", help='Labels exist: yes, no, unknown, or a sentence ("from 1 May").')
 @click.option("--access", help="We may use the data.")
 @click.option("--expert", help="A domain expert is at hand.")
 @click.option("--pipeline", help="The evaluation pipeline ran on the baseline.")
+@click.option("--infrastructure", help="Training and serving are there, iterations are fast.")
+@click.option("--tests-infrastructure", help="The infrastructure is tested.")
+@click.option("--tests-data", help="The data is tested.")
+@click.option("--tests-code", help="The code is tested.")
+@click.option("--tests-deployment", help="The deployment is tested.")
 @pass_request
 def ready(request: Request, /, key: str, **marks: str | None) -> Answer:
-    """Answer whether the data and the evaluation pipeline are ready."""
-    given = {name: read_mark(text) for name, text in marks.items() if text is not None}
+    """Answer whether data, infrastructure and tests are ready."""
+    given = {name.replace("_", "-"): read_mark(text) for name, text in marks.items() if text is not None}
     done = mark_ready(request.services, request.caller, key, given)
     facts = tuple((name, f"{done.mark(name).answer} {done.mark(name).note}".strip()) for name in READINESS)
     return Answer(f"Readiness of {done.key}", facts=facts, data={name: done.mark(name).answer for name in READINESS})

@@ -78,6 +78,8 @@ def upgrade() -> None:
         sa.Column("metric", sa.String(length=80), server_default="", nullable=False),
         sa.Column("baseline", sa.Float(), nullable=True),
         sa.Column("target", sa.Float(), nullable=True),
+        sa.Column("guardrails", store.tables.Json(), nullable=False),
+        sa.Column("stakeholders", store.tables.Json(), nullable=False),
         sa.Column("readiness", store.tables.Json(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
