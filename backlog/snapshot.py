@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from backlog.aging import History
 from backlog.experiment import Decision, Kind, Outcome, Stage
 from backlog.metric import Better
 from backlog.policy import PolicyItem
@@ -186,8 +187,8 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Work in progress against its limit, ages, and the rate of answers. `finished_ever` is the sample size that
-    decides whether the team's own history speaks; `good_ever` of them had a good outcome."""
+    """Work in progress against its limit, ages, and the rate of answers. `history` is None while fewer than
+    `history_needed` experiments have finished; `good_ever` of `finished_ever` had a good outcome."""
 
     wip: int
     wip_limit: int
@@ -196,6 +197,7 @@ class Flow:
     finished_ever: int
     good_ever: int
     history_needed: int
+    history: History | None
     ideas: int
     ready: int
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from backlog.aging import HISTORY_NEEDED, own_history
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
 from backlog.health import experiment_health, goal_health
@@ -34,7 +35,6 @@ from backlog.snapshot import (
 
 WEEK = timedelta(days=7)
 WEEKS_SHOWN = 10
-HISTORY_NEEDED = 10  # finished experiments before the team's own percentiles speak
 LATE = timedelta(hours=1)  # a report later than this says so
 
 
@@ -325,6 +325,7 @@ def _flow(s: Situation, period: Period) -> Flow:
         finished_ever=len(finished),
         good_ever=sum(e.outcome is Outcome.GOOD for e in finished),
         history_needed=HISTORY_NEEDED,
+        history=own_history(s.experiments),
         ideas=sum(e.stage in (Stage.IDEA, Stage.FRAMED) for e in s.experiments),
         ready=sum(e.stage is Stage.READY for e in s.experiments),
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from backlog.aging import History, expectation
 from backlog.experiment import Stage
 from backlog.snapshot import ExperimentLine, GoalLine, Health, Risk, Snapshot, SourceLine, Track
 from reports.filters import (
@@ -271,17 +272,27 @@ def _risk(risk: Risk, title: str, name: Any) -> dict[str, str]:
 
 def _flow(snapshot: Snapshot) -> list[str]:
     flow = snapshot.flow
-    oldest = ", ".join(f"{key} {days} d" for key, days in flow.oldest)
-    known = flow.finished_ever >= flow.history_needed
+    oldest = ", ".join(f"{key} {days} d{_slow(days, flow.history)}" for key, days in flow.oldest)
     lines = [f"{flow.wip} in progress, limit {flow.wip_limit}.", f"Answers this week: {flow.finished_week}."]
     if oldest:
         lines.append(f"Oldest: {oldest}.")
     if flow.finished_ever:
         lines.append(f"Hit rate: {flow.good_ever} good of {flow.finished_ever} finished.")
-    if not known:
+    if flow.history:
+        lines.append(expectation(flow.history))
+        lines.append(f"Half took at most {plural(flow.history.p50, 'day')}, 95 % at most {flow.history.p95}.")
+    else:
         have = f"{flow.finished_ever} of {flow.history_needed} finished experiments"
         lines.append(f"Too little history for ages and forecasts ({have}); the appetite serves instead.")
     return lines
+
+
+def _slow(days: int, history: History | None) -> str:
+    """How an age compares with the team's own history; nothing while it is young or the history short."""
+    if history is None or days <= history.p50:
+        return ""
+    share = 95 if days > history.p95 else 85 if days > history.p85 else 50
+    return f" (older than {share} % of those finished)"
 
 
 def _bets(snapshot: Snapshot) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backlog.aging import History, expectation, own_history
 from backlog.cadence import read_span, read_weekly
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment, Outcome, Stage
@@ -108,6 +109,26 @@ def test_a_risk_known_last_week_continues() -> None:
     first = find_risks(old)
     assert [risk.trend for risk in first] == ["new"]
     assert [risk.trend for risk in find_risks(old, first)] == ["continuing"]
+
+
+def finished(days: int) -> Experiment:
+    return replace(RUNNING, stage=Stage.CONCLUDED, running_since=NOW - days * DAY, decided_at=NOW)
+
+
+def test_the_teams_own_history_speaks_from_ten_finished_experiments_on() -> None:
+    assert own_history([finished(days) for days in range(1, 10)]) is None
+    history = own_history([*(finished(days) for days in range(1, 21)), RUNNING])
+    assert history == History(20, 10, 17, 19)
+    assert expectation(history) == "About 8 of 10 experiments get an answer within 17 days (from 20 finished)."
+
+
+@given(st.lists(st.integers(0, 400), min_size=10, max_size=60))
+def test_percentiles_are_days_that_occurred_and_never_cross(days: list[int]) -> None:
+    history = own_history([finished(count) for count in days])
+    assert history is not None
+    assert history.p50 <= history.p85 <= history.p95
+    assert {history.p50, history.p85, history.p95} <= set(days)
+    assert sum(count <= history.p85 for count in days) >= 0.85 * len(days)
 
 
 def test_a_silence_is_stale_only_against_enough_gaps_of_its_own() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backlog.aging import History
 from backlog.experiment import Decision, Kind, Outcome, Stage
 from backlog.metric import Better
 from backlog.policy import PolicyItem
@@ -72,7 +73,7 @@ def snapshot(text: str = "Char tokens", count: int = 3) -> Snapshot:
         (Change(START, "EXP-1", text, "started", "U1"),),
         (Risk("blocked", "EXP-1", f"blocked: {text}", "its question stays open", "for 3 days", "U1", "clear it",
               date(2026, 11, 30), 0.5, "new"),),
-        Flow(3, 5, (("EXP-1", 5),), 1, 4, 2, 10, 2, 1),
+        Flow(3, 5, (("EXP-1", 5),), 1, 4, 2, 10, None, 2, 1),
         (SourceLine("mlflow", "mlflow", END, ""), SourceLine("files", "csv", None, text)),
         (PolicyItem("sprints", "nobody can know", "WIP 2"),), {"U1": "Ana"},
     )  # fmt: skip
@@ -80,7 +81,7 @@ def snapshot(text: str = "Char tokens", count: int = 3) -> Snapshot:
 
 EMPTY = replace(
     snapshot(), goals=(), experiments=(), decisions=(), learned=(), changes=(), risks=(), sources=(), policy=(),
-    flow=Flow(0, 5, (), 0, 0, 0, 10, 0, 0), public_url="", people={},
+    flow=Flow(0, 5, (), 0, 0, 0, 10, None, 0, 0), public_url="", people={},
 )  # fmt: skip
 SHAPES = {"plain": snapshot(), "empty": EMPTY, "thirty": snapshot(count=30), "hostile": snapshot(HOSTILE)}
 
@@ -144,6 +145,14 @@ def test_a_quiet_week_says_so() -> None:
 
 def test_a_bad_outcome_is_told_as_a_cost_avoided() -> None:
     assert "bad after 4 runs. Char tokens. So what: A cost avoided." in render_weekly(snapshot(), "text").body
+
+
+def test_ages_are_told_against_the_teams_own_history_once_there_is_one() -> None:
+    flow = replace(snapshot().flow, finished_ever=12, history=History(12, 4, 9, 20))
+    told = " ".join(weekly(replace(snapshot(), flow=flow))["flow"])
+    assert "Oldest: EXP-1 5 d (older than 50 % of those finished)." in told
+    assert "About 8 of 10 experiments get an answer within 9 days (from 12 finished)." in told
+    assert "Too little history" not in told
 
 
 def test_only_the_words_of_the_week_are_explained() -> None:
