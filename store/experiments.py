@@ -1,6 +1,6 @@
 """Experiments and their timelines: the row is the fold of the entries, both written together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from backlog.experiment import (
     Stage,
     apply,
 )
+from store.memory import remember
 from store.tables import experiment as table
 from store.tables import timeline
 
@@ -35,6 +36,7 @@ def add_experiment(connection: Connection, entry: Entry) -> Experiment:
     experiment = apply(Experiment(number, entry.text, entry.at, entry.who), entry)
     connection.execute(table.insert().values(**asdict(experiment)))
     _add_entry(connection, experiment.key, entry)
+    remember(connection, experiment)
     return experiment
 
 
@@ -44,6 +46,7 @@ def save_entry(connection: Connection, experiment: Experiment, entry: Entry) -> 
     changed = {**entry.changes, "updated_at": entry.at}
     connection.execute(update(table).where(table.c.number == experiment.number).values(**changed))
     _add_entry(connection, experiment.key, entry)
+    remember(connection, after)
     return after
 
 
@@ -77,6 +80,13 @@ def load_experiments(
         if value:
             query = query.where(table.c[name] == value)
     return [_experiment(row) for row in connection.execute(query).mappings()]
+
+
+def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Experiment]:
+    """Those experiments, in the order in which they are asked for."""
+    rows = connection.execute(select(table).where(table.c.number.in_(numbers))).mappings()
+    found = {row["number"]: _experiment(row) for row in rows}
+    return [found[number] for number in numbers if number in found]
 
 
 def load_watched(connection: Connection) -> list[Experiment]:

@@ -335,3 +335,16 @@ def test_a_goal_names_its_guardrails_and_stakeholders(world: World) -> None:
     shown = world.type("goal show speed")
     assert "guardrails  recall stays above 0.7" in shown
     assert "stakeholders  head of sales" in shown
+
+
+def test_what_was_learned_is_found_again_and_shown_to_whoever_has_the_idea_again(world: World) -> None:
+    run_whole_experiment(world)
+    world.type('new "Focal loss for rare leavers"', user="U0BEN")
+    world.type("note EXP-2 tried gradient clipping first")
+    assert "EXP-1" in world.type("find recall points")
+    assert "EXP-2" in world.type("find CLIPP")
+    assert "Nobody has written of" in world.type("find quantum")
+    assert "Nobody has written of" in world.type("find \"OR* NEAR( '; DROP")
+    said = world.type('new "Char tokens again"')
+    assert "Like it: EXP-1 Char-level tokens raise recall (good: recall up 5 points, also for new users)" in said
+    assert "EXP-3" not in said.partition("Like it")[2].partition("Next")[0]

@@ -36,7 +36,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def test_the_migrations_give_exactly_the_tables(database: Database) -> None:
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        # The full-text index is SQLite's own kind of table, which metadata cannot describe.
+        options = {"include_name": lambda name, kind, _: not (kind == "table" and name.startswith("memory"))}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
 
 
 def test_a_schema_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ from backlog.progress import Standing, standing
 from bot.flows.evidence import gather_evidence
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
-from store.experiments import find_experiment, load_experiments, load_timeline
+from store.experiments import find_experiment, load_by_numbers, load_experiments, load_timeline
 from store.goals import find_goal, load_goals, load_past_values
 from store.issues import find_issue
+from store.memory import search
 from store.metrics import load_metrics, run_values
 from store.people import load_people, person_named
 
@@ -59,6 +60,14 @@ def list_experiments(services: Services, *, stage: str, goal: str, owner: str) -
     with services.database.read() as connection:
         people = load_people(connection)
         found = load_experiments(connection, stage=stage, goal=goal, owner=owner)
+    return [_shown(experiment, people, services.now()) for experiment in found]
+
+
+def find_past(services: Services, words: str, *, every_word: bool = True, limit: int = 20) -> list[Shown]:
+    """Experiments that speak of those words, the nearest first; bad outcomes are found like good ones."""
+    with services.database.read() as connection:
+        people = load_people(connection)
+        found = load_by_numbers(connection, search(connection, words, every_word=every_word, limit=limit))
     return [_shown(experiment, people, services.now()) for experiment in found]
 
 

@@ -13,7 +13,7 @@ from backlog.policy import APPETITE_DAYS
 from bot.flows import change_experiment as flow
 from bot.flows.change_experiment import Changed
 from bot.flows.link_issue import link_issue
-from bot.flows.read_backlog import Shown, list_experiments, resolve_person, show_experiment
+from bot.flows.read_backlog import Shown, find_past, list_experiments, resolve_person, show_experiment
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.grammar import Request, exp
 
@@ -21,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 pass_request = click.make_pass_decorator(Request)
 KINDS = click.Choice([kind.value for kind in Kind], case_sensitive=False)
 STAGES = click.Choice([stage.value for stage in Stage], case_sensitive=False)
+SIMILAR = 3  # past experiments that `new` shows
 APPETITES = click.Choice(list(APPETITE_DAYS), case_sensitive=False)
 
 
@@ -37,12 +38,19 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @pass_request
 def new(request: Request, /, title: tuple[str, ...], goal: str, kind: str, appetite: str | None) -> Answer:
     """Put an idea on the backlog: /exp new "Char-level tokens raise recall" """
+    past = find_past(request.services, " ".join(title), every_word=False, limit=SIMILAR)
     done = flow.create_experiment(
         request.services, request.caller, " ".join(title), kind=Kind(kind), goal=goal, appetite=appetite or ""
     )
     key = done.experiment.key
+    similar = [f"Like it: {s.experiment.key} {s.experiment.title}{_found(s)}" for s in past]
     follow = f'/exp frame {key} --hypothesis "we believe … will result in … we will know when …"'
-    return _said(done, f"{key} is on the backlog: {done.experiment.title}", f"Next: {follow}")
+    return _said(done, f"{key} is on the backlog: {done.experiment.title}", *similar, f"Next: {follow}")
+
+
+def _found(shown: Shown) -> str:
+    e = shown.experiment
+    return f" ({e.outcome}: {e.learning})" if e.outcome else f" ({e.stage})"
 
 
 @exp.command("frame")
@@ -238,6 +246,20 @@ def list_(request: Request, /, stage: str | None, goal: str, owner: str, older_t
     return _listed([s for s in shown if days < 0 or (s.age_days or 0) > days])
 
 
+@exp.command("find")
+@text_argument("words")
+@pass_request
+def find(request: Request, /, words: tuple[str, ...]) -> Answer:
+    """Search titles, hypotheses, learnings and notes: /exp find focal loss"""
+    shown = find_past(request.services, " ".join(words))
+    if not shown:
+        return Answer(f'Nobody has written of "{" ".join(words)}" yet.', data=[])
+    rows = [(s.experiment.key, s.experiment.stage, s.experiment.title, s.experiment.learning) for s in shown]
+    return Answer(
+        f"{len(shown)} found", table=table_of(("key", "stage", "title", "learning"), rows), data=_all_data(shown)
+    )
+
+
 @exp.command("mine")
 @pass_request
 def mine(request: Request, /) -> Answer:
@@ -254,7 +276,7 @@ def _listed(shown: Sequence[Shown]) -> Answer:
     ]
     headings = ("key", "stage", "title", "goal", "owner", "age")
     count = f"{len(shown)} experiment{'' if len(shown) == 1 else 's'}"
-    return Answer(count, table=table_of(headings, rows), data=[_data(s) for s in shown])
+    return Answer(count, table=table_of(headings, rows), data=_all_data(shown))
 
 
 @exp.command("show")
@@ -318,6 +340,10 @@ def _data(shown: Shown) -> dict[str, Any]:
         "decision": e.decision,
         "age_days": shown.age_days,
     }
+
+
+def _all_data(shown: Sequence[Shown]) -> list[dict[str, Any]]:
+    return [_data(s) for s in shown]
 
 
 def _word(name: str, value: Any) -> Any:

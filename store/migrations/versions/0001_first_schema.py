@@ -247,8 +247,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_timeline_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_timeline_subject_id"), ["subject", "id"], unique=False)
 
+    op.execute("CREATE VIRTUAL TABLE memory USING fts5 (words, tokenize = 'unicode61 remove_diacritics 2')")
+
 
 def downgrade() -> None:
+    op.execute("DROP TABLE memory")
     with op.batch_alter_table("timeline", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_timeline_subject_id"))
         batch_op.drop_index(batch_op.f("ix_timeline_at"))
