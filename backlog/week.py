@@ -255,10 +255,10 @@ def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
         issue = s.issue(e)
         if e.stage is Stage.DECIDING:
             if e.outcome:
-                found = f"Decide what to do about {e.title}. The outcome is {e.outcome}: {e.learning}"
+                found = f'Decide what to do about "{e.title}". The outcome is {e.outcome}: {e.learning}'
                 yield _needed(e, found, ("adopt", "iterate", "pivot", "stop"))
             else:
-                asked = f"Say what {e.title} found and what we do about it, or bet again."
+                asked = f'Say what "{e.title}" found and what we do about it, or bet again.'
                 yield _needed(e, asked, ("name the outcome", f"/exp extend {e.key}"))
         elif issue and issue.done:
             asked = f'{issue.key} is "{issue.status}" in Jira. Name the outcome and decide about {e.title}.'
