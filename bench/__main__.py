@@ -235,7 +235,7 @@ def _process(running: ExitStack, target: Callable[..., None], *args: object) -> 
 
 def _serve_ours(port: int, settings: Settings) -> None:
     services = open_services(settings, lambda: datetime.now(UTC))
-    web = open_web(services, SlackEndpoint(open_app(settings.slack, services)).receive)
+    web = open_web(services, SlackEndpoint(open_app(settings.slack, services), SECRET).receive)
     uvicorn.run(web, port=port, log_level="error")
 
 

@@ -198,7 +198,9 @@ def _open(folder: Path, running: ExitStack) -> Story:
     services = open_services(settings, now)
     running.callback(services.database.close)
     app = open_app(settings.slack, services)
-    web_url = running.enter_context(serving(open_web(services, SlackEndpoint(app).receive)))
+    web_url = running.enter_context(
+        serving(open_web(services, SlackEndpoint(app, settings.slack.signing_secret.get_secret_value()).receive))
+    )
     (folder / "runs.jsonl").touch()
     edge = SlackEdge(slack, slack_url, f"{web_url}/slack/events")
     story = Story(START, settings, services, slack, jira, edge, folder / "runs.jsonl")

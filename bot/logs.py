@@ -6,7 +6,7 @@ import sys
 import structlog
 
 # At DEBUG these log tokens, OAuth codes and addresses with keys in them.
-QUIET = ("slack_sdk", "slack_bolt", "urllib3", "httpx2", "httpcore2", "apscheduler", "alembic", "jira")
+QUIET = ("slack_sdk", "urllib3", "httpx2", "httpcore2", "apscheduler", "alembic", "jira")
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -14,6 +14,8 @@ def configure_logs(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its warnings are advice to whoever writes the app, with the request's body in them.
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

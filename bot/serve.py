@@ -45,7 +45,7 @@ def _connect_slack(settings: Settings, services: Services, running: ExitStack) -
         return None
     app = open_app(settings.slack, services)
     if _mode(settings) == "http":
-        return SlackEndpoint(app).receive
+        return SlackEndpoint(app, settings.slack.signing_secret.get_secret_value()).receive
     socket = SocketModeHandler(app, settings.slack.app_token.get_secret_value())
     socket.connect()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
     running.callback(socket.close)

@@ -146,7 +146,11 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             services = open_services(settings, clock)
             running.callback(services.database.close)
             app = open_app(settings.slack, services)
-            web_url = running.enter_context(serving(open_web(services, SlackEndpoint(app).receive)))
+            web_url = running.enter_context(
+                serving(
+                    open_web(services, SlackEndpoint(app, settings.slack.signing_secret.get_secret_value()).receive)
+                )
+            )
             edge = SlackEdge(slack, slack_url, f"{web_url}/slack/events")
             schedules = schedules_of(services, timedelta(minutes=10))
             return World(settings, services, clock, slack, jira, edge, web_url, schedules, tmp_path)
