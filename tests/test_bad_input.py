@@ -186,3 +186,28 @@ def test_a_wrong_configuration_names_file_key_and_remedy(tmp_path: Path, change:
     assert str(path) in str(told.value)
     assert says in str(told.value)
     assert "0123456789abcdef" not in str(told.value)
+
+
+def test_of_two_who_decide_the_second_is_told_who_was_first(world: World) -> None:
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('goal add churn "keep active clients"')
+    world.type("goal ready churn --labels yes --access yes --expert yes")
+    world.type('new "Can the labels be used?" --kind data-understanding --goal churn --appetite S')
+    world.type('frame EXP-1 --hypothesis "we believe" --decision "which?"')
+    world.type("link EXP-1 ML-1")
+    world.type("move EXP-1 deciding")
+    world.type('outcome EXP-1 bad "labels <!channel> are wrong"')
+    assert "EXP-1 is concluded: stop." in world.type('decide EXP-1 stop "labels are wrong"')
+    second = world.type('decide EXP-1 adopt "but"', user="U0BEN")
+    assert "EXP-1 was already decided: stop, by ana." in second
+
+
+def test_an_issue_belongs_to_one_experiment_and_a_refused_link_changes_nothing(world: World) -> None:
+    for number in (1, 2):
+        world.jira.add_issue("ML", f"Issue {number}")
+        world.type(f'new "Question {number}"')
+    world.type("link EXP-1 ML-1")
+    assert "ML-1 belongs to EXP-1 already." in world.type("link EXP-2 ML-1")
+    assert "EXP-1 is already linked to ML-1." in world.type("link EXP-1 ML-2")
+    assert "EXP-2 is linked to ML-2" in world.type("link EXP-2 ML-2")
+    assert "EXP-1" in world.type("show ml-1")

@@ -73,7 +73,6 @@ def move_experiment(
     services: Services, caller: Caller, key: str, to: Stage, *, over: str = "", reason: str = ""
 ) -> Changed:
     """Enter another stage, forward through every gate or back."""
-
     heard: list[str] = []
 
     def act(e: Experiment, look: Callable[[], Evidence], now: datetime) -> Entry:

@@ -147,6 +147,12 @@ def list_goals(services: Services) -> list[Goal]:
         return load_goals(connection)
 
 
+def people_by_id(services: Services) -> dict[str, str]:
+    """What people are called, by id."""
+    with services.database.read() as connection:
+        return load_people(connection)
+
+
 def resolve_person(services: Services, text: str) -> str:
     """The id behind `@U123` or `@ana`. Raises NotFound for a name nobody here goes by."""
     wanted = text.strip().lstrip("@")

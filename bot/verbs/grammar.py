@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from backlog.errors import BacklogError
+from bot.flows.read_backlog import people_by_id
 from bot.flows.services import Caller, Services
 from bot.verbs.answer import Answer, refusal
 from integrations.http import IntegrationError
@@ -117,9 +118,15 @@ def answer(words: Sequence[str], request: Request) -> Answer:
     except click.ClickException as error:
         return refusal(error.format_message(), _usage_of(error), "wrong use")
     except BacklogError as error:
-        return refusal(error.what, error.remedy)
+        return refusal(_with_names(error.what, request), error.remedy)
     except IntegrationError as error:
         return refusal(f"{error.service}: {error.what}", error.remedy)
+
+
+def _with_names(what: str, request: Request) -> str:
+    """The domain knows people by their ids; a person reads names."""
+    names = people_by_id(request.services)
+    return re.sub(r"\b\w+\b", lambda match: names.get(match[0], match[0]), what)
 
 
 class HelpAsked(Exception):
