@@ -22,12 +22,14 @@ from bot.slack.blocks import to_message
 from bot.verbs import Request, answer, split_line
 from integrations.http import IntegrationError
 from store import outbox, queue
+from store.people import forget_deliveries
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=10)  # how long a task may take before another worker takes it over
 ATTEMPTS = 8
 BACKOFF = timedelta(seconds=5)  # doubled with every attempt
+DELIVERIES_KEPT = timedelta(days=1)  # Slack repeats a request within minutes
 IDLE_S = 0.25  # how often a worker without work looks again
 
 
@@ -66,6 +68,8 @@ def _answer(services: Services, args: Mapping[str, Any]) -> None:
 
 
 def _appetites(services: Services, args: Mapping[str, Any]) -> None:
+    with services.database.write() as connection:
+        forget_deliveries(connection, services.now() - DELIVERIES_KEPT)
     log.info("watched appetites", changed=watch_appetites(services))
 
 

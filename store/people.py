@@ -32,6 +32,11 @@ def person_named(connection: Connection, name: str) -> str | None:
     return ids[0] if len(ids) == 1 else None
 
 
+def forget_deliveries(connection: Connection, before: datetime) -> None:
+    """Drop keys so old that their delivery cannot come again."""
+    connection.execute(delivery.delete().where(delivery.c.at < before))
+
+
 def first_delivery(connection: Connection, key: str, now: datetime) -> bool:
     """Whether this delivery is handled for the first time; remembers it with the act's own transaction."""
     statement = insert(connection, delivery).values(key=key, at=now).on_conflict_do_nothing()

@@ -211,3 +211,12 @@ def test_an_issue_belongs_to_one_experiment_and_a_refused_link_changes_nothing(w
     assert "EXP-1 is already linked to ML-1." in world.type("link EXP-1 ML-2")
     assert "EXP-2 is linked to ML-2" in world.type("link EXP-2 ML-2")
     assert "EXP-1" in world.type("show ml-1")
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "error_after"])
+def test_an_answer_to_one_person_is_given_at_most_once_and_asks_nobody(world: World, kind: str) -> None:
+    world.slack.faults.add("commands", kind)
+    world.type("report preview weekly")
+    shown = [e for e in world.slack.ephemerals if "Weekly report" in str(e.message)]
+    assert len(shown) <= 1
+    assert set(states(world)) == {outbox.DROPPED}

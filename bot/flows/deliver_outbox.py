@@ -35,13 +35,14 @@ class Delivery:
 
     `find` asks the outside what arrived; without it, `harmless` says that sending twice changes nothing, and an
     effect that is neither stays unknown until a person decides. `resend_unseen` sends again, once, what may not be
-    looked up: a report twice is better than none.
+    looked up: a report twice is better than none. `at_most_once` is for what nobody misses later.
     """
 
     send: Callable[[Services, Effect], Result]
     find: Callable[[Services, Effect], Result | None] | None = None
     harmless: bool = False
     resend_unseen: bool = False
+    at_most_once: bool = False
 
 
 def deliver_all(services: Services) -> int:
@@ -114,6 +115,10 @@ def _settle_result(services: Services, effect: Effect, result: Result | None) ->
 def _settle_failure(services: Services, delivery: Delivery, effect: Effect, error: IntegrationError) -> None:
     now = services.now()
     log.warning("not delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt, why=str(error))
+    if delivery.at_most_once and (error.permanent or error.unknown):
+        with services.database.write() as connection:
+            outbox.settle(connection, effect, outbox.DROPPED, error=str(error))
+        return
     hopeless = error.permanent or now - effect.created_at > GIVE_UP
     if hopeless and effect.doubtful:
         if delivery.resend_unseen and not effect.resent:
@@ -244,7 +249,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     "slack.report": Delivery(_post, _find_post, resend_unseen=True),
     "slack.post": Delivery(_post, _find_post),
     "slack.card": Delivery(_card, _find_card),
-    "slack.respond": Delivery(_respond),
+    "slack.respond": Delivery(_respond, at_most_once=True),
     "jira.comment": Delivery(_comment, _find_comment),
     "jira.remote_link": Delivery(_remote_link, harmless=True),
 }
