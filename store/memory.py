@@ -22,12 +22,13 @@ def remember(connection: Connection, experiment: Experiment) -> None:
 
 
 def search(connection: Connection, query: str, *, every_word: bool, limit: int = 20) -> list[int]:
-    """The numbers of the experiments that speak of those words, the nearest first; words match by their beginning.
+    """The numbers of the experiments that speak of those words, the nearest first.
 
-    Text of a person, never a query language: quotes and operators are only letters here. Empty for no words.
+    With `every_word` all of them must occur, each at least as a beginning; else any whole word will do. Text of
+    a person, never a query language: quotes and operators are only letters here. Empty for no words.
     """
     words = ["".join(char for char in word if char.isalnum()) for word in query.split()]
-    terms = [f'"{word}"*' for word in words if word]
+    terms = [f'"{word}"{"*" if every_word else ""}' for word in words if word]
     if not terms:
         return []
     wanted = {"query": (" AND " if every_word else " OR ").join(terms), "limit": limit}
