@@ -77,8 +77,30 @@ class Decision(StrEnum):
     ITERATE = "iterate"
     PIVOT = "pivot"
     STOP = "stop"
+    PARK = "park"
+    EXTEND = "extend"
     ROLL_BACK = "roll-back"
     COLLECT_DATA = "collect-data"
+
+    @property
+    def concludes(self) -> bool:
+        """Whether it ends the experiment; *park* rests it and *extend* bets again."""
+        return self not in (Decision.PARK, Decision.EXTEND)
+
+    @property
+    def continues(self) -> bool:
+        """Whether another experiment follows from it."""
+        return self in (Decision.ITERATE, Decision.PIVOT)
+
+
+class ReasonCode(StrEnum):
+    """Why an outcome is what it is, below good, bad and interesting."""
+
+    INCONCLUSIVE = "inconclusive"
+    NEUTRAL = "neutral"
+    PARITY_FAILED = "parity-failed"
+    INVALID = "invalid"
+    DID_NOT_FINISH = "did-not-finish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +109,10 @@ class Experiment:
 
     `owner` and every other person is a user id of the surface the act came from. `issue_id` is Jira's immutable
     id; `issue_key` is only for display. `min_effect` is in the metric's unit; `serves` is the decision it serves.
-    `bet_since` is when the current bet of one appetite began, `checkpoint_at` its last look, `parked_until` an ISO
-    date or empty.
+    `parent` is the key of the experiment it follows from. `bet_since` is when the current bet of one appetite began,
+    `checkpoint_at` its last look, `nudged` the highest percentile of the team's own ages it was held against;
+    `blocked_until` and `parked_until` are ISO dates or empty. `learning_value`, `impact`, `confidence` and `effort`
+    are scores from 1 to 5, see `priority.py`. `decision_evidence` is what was known when it was decided.
     """
 
     number: int
@@ -99,6 +123,7 @@ class Experiment:
     kind: Kind = Kind.IMPROVEMENT
     goal: str = ""
     owner: str = ""
+    parent: str = ""
     hypothesis: str = ""
     metric: str = ""
     eval_set: str = ""
@@ -106,6 +131,10 @@ class Experiment:
     serves: str = ""
     min_runs: int = 3
     appetite: str = ""
+    learning_value: int | None = None
+    impact: int | None = None
+    confidence: int | None = None
+    effort: int | None = None
     issue_id: str = ""
     issue_key: str = ""
     issue_url: str = ""
@@ -115,6 +144,7 @@ class Experiment:
     parity_reason: str = ""
     blocked_reason: str = ""
     blocked_since: datetime | None = None
+    blocked_until: str = ""
     parked_reason: str = ""
     parked_since: datetime | None = None
     parked_until: str = ""
@@ -122,12 +152,15 @@ class Experiment:
     bet_since: datetime | None = None
     checkpoint_at: datetime | None = None
     extensions: int = 0
+    nudged: int = 0
     outcome: Outcome | None = None
+    reason_code: ReasonCode | None = None
     learning: str = ""
     next_key: str = ""
     outcome_by: str = ""
     decision: Decision | None = None
     decision_reason: str = ""
+    decision_evidence: str = ""
     decided_by: str = ""
     decided_at: datetime | None = None
     updated_at: datetime | None = None
@@ -162,6 +195,18 @@ class Entry:
     act: str
     text: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which experiments are asked for; the filters combine, an empty one is none. `older_than` is in whole calendar
+    days since *running*, held against `now`."""
+
+    stage: str = ""
+    goal: str = ""
+    owner: str = ""
+    unfinished: bool = False
+    older_than: int | None = None
 
 
 def apply(experiment: Experiment, entry: Entry) -> Experiment:

@@ -1,220 +1,102 @@
-"""What may happen to an experiment, and the gates that must hold.
+"""What may happen to an experiment.
 
-Every act is a pure function that returns the timeline's next Entry or raises a BacklogError. A new gate is one
-function and one entry in GATES.
+Every act is a pure function that returns the timeline's next Entry or raises a BacklogError; what must hold between
+the stages is in `gates.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from backlog.aging import Ages, nudge_due, too_young
 from backlog.errors import BacklogError, GateClosed
 from backlog.experiment import (
+    TITLE_MAX,
     Decision,
     Entry,
     Experiment,
     Kind,
     Outcome,
+    ReasonCode,
     Stage,
     clean_title,
     replay,
 )  # fmt: skip
-from backlog.goal import DATA_MARKS, Answer3, Goal
+from backlog.gates import Evidence, check_gates
 from backlog.issue import Issue
-from backlog.metric import DEV, Metric
-from backlog.parity import Parity
 from backlog.policy import Rules
 
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the gates may ask about, gathered before the act.
-
-    `dev_runs` counts the experiment's finished runs on development data with its evaluation set, `runs_since_bet`
-    its runs anywhere since the current bet began; `wip_person` and `wip_goal` count the *other* experiments in
-    progress; `open_kinds` are the kinds with an unfinished experiment on the goal.
-    """
-
-    goal: Goal | None = None
-    metrics: tuple[Metric, ...] = ()
-    dev_runs: int = 0
-    runs_since_bet: int = 0
-    parity: Parity = field(default_factory=lambda: Parity(None, None, None, "no readings yet"))
-    baseline_experiment: str = ""
-    prod_beats_baseline: bool = False
-    open_kinds: frozenset[Kind] = frozenset()
-    jira_configured: bool = False
-    wip_person: int = 0
-    wip_goal: int = 0
-
-    def metric(self, experiment: Experiment) -> Metric | None:
-        """The experiment's primary metric in dev, else in any environment; None where the goal has none."""
-        named = [metric for metric in self.metrics if metric.name == experiment.metric]
-        return next((metric for metric in named if metric.environment == DEV), next(iter(named), None))
-
-
 UNDO_WITHIN = timedelta(minutes=15)
+OFFERED_FROM = 85  # percentile of the own ages from which deciding is offered, never done
 BOT = "scrumbut"  # who acts when only time has passed
-
-Lack = tuple[str, str]  # what is missing, and the command that supplies it
-Gate = Callable[[Experiment, Evidence], Lack | None]
-
-
-def _owner(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    return None if experiment.owner else ("an owner", f"/exp edit {experiment.key} --owner @name")
-
-
-def _goal(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    return None if evidence.goal else ("a goal", f"/exp frame {experiment.key} --goal GOAL")
-
-
-def _hypothesis(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.hypothesis:
-        return None
-    form = "we believe … will result in … we will know when …"
-    return ("a hypothesis", f'/exp frame {experiment.key} --hypothesis "{form}"')
-
-
-def _serves(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.serves:
-        return None
-    return ("the decision it serves", f'/exp frame {experiment.key} --decision "replace the model?"')
-
-
-def _metric(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if not experiment.kind.measured or evidence.metric(experiment):
-        return None
-    if not experiment.metric:
-        return ("a primary metric", f"/exp frame {experiment.key} --metric recall")
-    add = f"/exp metric add {experiment.metric} --goal {experiment.goal or 'GOAL'} --source SOURCE --key KEY"
-    return (f'the metric "{experiment.metric}" with its source', add)
-
-
-def _eval_set(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    metric = evidence.metric(experiment)
-    if not experiment.kind.measured or experiment.eval_set or (metric and metric.eval_set):
-        return None
-    return ("the evaluation set", f"/exp frame {experiment.key} --eval-set holdout-v3")
-
-
-def _min_effect(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if not experiment.kind.measured or experiment.min_effect is not None:
-        return None
-    return ("the smallest effect worth acting on", f"/exp frame {experiment.key} --min-effect 0.01")
-
-
-def _baseline(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    known = evidence.goal is not None and evidence.goal.baseline is not None
-    if not experiment.kind.measured or experiment.kind is Kind.BASELINE or known or evidence.baseline_experiment:
-        return None
-    goal = experiment.goal or "GOAL"
-    return ("a baseline value, or an experiment of kind baseline", f"/exp goal edit {goal} --baseline 0.71")
-
-
-def _data(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    goal = evidence.goal
-    open_marks = [name for name in DATA_MARKS if not goal or goal.mark(name).answer is not Answer3.YES]
-    if not open_marks:
-        return None
-    options = " ".join(f"--{name} yes" for name in open_marks)
-    return (f"data confirmed ({', '.join(open_marks)})", f"/exp goal ready {experiment.goal or 'GOAL'} {options}")
-
-
-def _pipeline(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    goal = evidence.goal
-    if not experiment.kind.measured or (goal and goal.mark("pipeline").answer is Answer3.YES):
-        return None
-    goal_key = experiment.goal or "GOAL"
-    return ("the evaluation pipeline run on the baseline", f"/exp goal ready {goal_key} --pipeline yes")
-
-
-def _appetite(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    return None if experiment.appetite else ("an appetite", f"/exp frame {experiment.key} --appetite M")
-
-
-def _issue(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.issue_id or not evidence.jira_configured:
-        return None
-    return ("a linked Jira issue", f"/exp link {experiment.key} ML-345")
-
-
-def _research_last(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.kind is not Kind.RESEARCH or evidence.prod_beats_baseline:
-        return None
-    return (
-        "a model that beats the baseline in production, before research",
-        f"conclude an improvement first, or /exp frame {experiment.key} --kind improvement",
-    )
-
-
-def _dev_evidence(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if not experiment.kind.measured or evidence.dev_runs >= experiment.min_runs:
-        return None
-    return (
-        f"evidence on development data: {evidence.dev_runs} of {experiment.min_runs} runs",
-        f"tag runs with scrumbut.experiment={experiment.key}, then /exp sync",
-    )
-
-
-def _parity(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    ungated = not experiment.kind.measured or experiment.kind is Kind.BASELINE
-    if ungated or experiment.parity_reason or evidence.parity.holds:
-        return None
-    found = evidence.parity.why or f"gap {evidence.parity.gap:.4g}, tolerance {evidence.parity.tolerance:.4g}"
-    remedy = f'wait for production readings, or /exp move {experiment.key} deciding --reason "labels are late"'
-    return (f"parity between dev and prod ({found})", remedy)
-
-
-def _outcome(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.outcome and experiment.learning:
-        return None
-    return ("an outcome and a learning", f'/exp outcome {experiment.key} good|bad|interesting "what we learned"')
-
-
-# What must hold to *leave* a stage, in the order in which a person would supply it.
-GATES: Mapping[Stage, tuple[Gate, ...]] = {
-    Stage.IDEA: (_owner,),
-    Stage.FRAMED: (_goal, _hypothesis, _metric, _eval_set, _baseline, _serves, _min_effect),
-    Stage.READY: (_data, _pipeline, _appetite, _issue, _research_last),
-    Stage.RUNNING: (_dev_evidence,),
-    Stage.OBSERVING: (_parity,),
-    Stage.DECIDING: (_outcome,),
-}
-
-
-def check_gates(experiment: Experiment, to: Stage, evidence: Evidence) -> None:
-    """Raise GateClosed unless every hard gate between the experiment's stage and `to` holds; skipping a stage
-    skips none of its gates."""
-    passed = [stage for stage in Stage if experiment.stage.rank <= stage.rank < to.rank]
-    found = (gate(experiment, evidence) for stage in passed for gate in GATES.get(stage, ()))
-    missing = tuple(lack for lack in found if lack)
-    if missing:
-        raise GateClosed(f"{experiment.key} cannot go from {experiment.stage} to {to} yet. Missing:", missing)
-
-
-def warnings(experiment: Experiment, to: Stage, evidence: Evidence) -> list[str]:
-    """What a person should know before the move, none of it blocking."""
-    if to is not Stage.RUNNING:
-        return []
-    kinds = list(Kind)
-    earlier = [kind for kind in kinds[: kinds.index(experiment.kind)] if kind in evidence.open_kinds]
-    return [f'An experiment of kind "{kind}" on this goal has not concluded yet.' for kind in earlier]
+SHORT = 60  # characters of an old or new value that a timeline's line shows
+BACK: Mapping[str, Any] = {"parked_reason": "", "parked_since": None, "parked_until": ""}
 
 
 def create(
-    title: str, who: str, now: datetime, *, kind: Kind = Kind.IMPROVEMENT, goal: str = "", appetite: str = ""
+    title: str,
+    who: str,
+    now: datetime,
+    *,
+    kind: Kind = Kind.IMPROVEMENT,
+    goal: str = "",
+    appetite: str = "",
+    owner: str = "",
+    parent: str = "",
 ) -> Entry:
-    """The first entry of a timeline: an idea owned by whoever had it."""
-    changes = {
+    """The first entry of a timeline: an idea owned by whoever had it, unless somebody else is named."""
+    changes: dict[str, Any] = {
         "title": clean_title(title),
         "kind": kind,
         "goal": goal,
         "appetite": appetite,
-        "owner": who,
+        "owner": owner or who,
         "stage_since": now,
     }
-    return Entry(now, who, "created", clean_title(title), changes)
+    return Entry(now, who, "created", clean_title(title), changes | ({"parent": parent} if parent else {}))
+
+
+ASKED_AGAIN = ("hypothesis", "min_effect", "serves")  # what an iteration keeps and a pivot asks anew
+MEASURED_ALIKE = ("metric", "eval_set", "min_runs")
+ITERATION = re.compile(r"(.*), iteration (\d+)")
+
+
+def follow_up(parent: Experiment, who: str, now: datetime, title: str = "", decision: Decision | None = None) -> Entry:
+    """The creation of what follows from an experiment: the same goal, kind, owner and metric; an iteration asks the
+    same question again, a pivot another one."""
+    begun = create(
+        title or _next_title(parent, decision),
+        who,
+        now,
+        kind=parent.kind,
+        goal=parent.goal,
+        owner=parent.owner,
+        parent=parent.key,
+    )
+    kept = (*MEASURED_ALIKE, *(ASKED_AGAIN if decision is Decision.ITERATE else ()))
+    return replace(begun, changes={**begun.changes, **{name: getattr(parent, name) for name in kept}})
+
+
+def _next_title(parent: Experiment, decision: Decision | None) -> str:
+    if decision is not Decision.ITERATE:
+        return _fitting(f"After {parent.key}: ", parent.learning or parent.title)
+    match = ITERATION.fullmatch(parent.title)
+    title, count = (match[1], int(match[2])) if match else (parent.title, 1)
+    return f"{title[: TITLE_MAX - 20]}, iteration {count + 1}"
+
+
+def _fitting(prefix: str, text: str) -> str:
+    line = prefix + " ".join(text.split())
+    return line if len(line) <= TITLE_MAX else line[: TITLE_MAX - 1] + "…"
+
+
+def follow(experiment: Experiment, parent: str, ancestors: Sequence[str], who: str, now: datetime) -> Entry:
+    """Say that it follows from another one; `ancestors` are the keys that one follows from itself."""
+    if experiment.key in (parent, *ancestors):
+        raise BacklogError(f"{experiment.key} cannot follow from itself.", f"/exp show {parent}")
+    return Entry(now, who, "follows", parent, {"parent": parent})
 
 
 def frame(experiment: Experiment, who: str, now: datetime, fields: Mapping[str, Any]) -> Entry:
@@ -229,15 +111,35 @@ def frame(experiment: Experiment, who: str, now: datetime, fields: Mapping[str, 
     if experiment.stage is Stage.IDEA:
         check_gates(experiment, Stage.FRAMED, Evidence())
         changes |= {"stage": Stage.FRAMED, "stage_since": now}
-    return Entry(now, who, "framed", ", ".join(sorted(fields)), changes)
+    return Entry(now, who, "framed", _differences(experiment, fields), changes)
+
+
+def _differences(experiment: Experiment, fields: Mapping[str, Any]) -> str:
+    """The names of what is new, and old → new for what had a value: a question that moves is seen to move."""
+
+    def difference(name: str) -> str:
+        old = getattr(experiment, name)
+        return name if old in (None, "", fields[name]) else f"{name} {_short(old)} → {_short(fields[name])}"
+
+    return ", ".join(difference(name) for name in sorted(fields))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHORT else f"“{text[: SHORT - 1]}…”"
 
 
 def edit(experiment: Experiment, who: str, now: datetime, fields: Mapping[str, Any]) -> Entry:
-    """Change title, owner or appetite at any stage."""
+    """Change title, owner, appetite or the scores of its priority at any stage."""
     if not fields:
         raise BacklogError("Nothing to change.", f'/exp edit {experiment.key} --title "…" --owner @ana --appetite L')
     changes = {**fields, **({"title": clean_title(fields["title"])} if "title" in fields else {})}
-    return Entry(now, who, "edited", ", ".join(sorted(fields)), changes)
+    return Entry(now, who, "edited", _differences(experiment, changes), changes)
+
+
+def reassign(experiment: Experiment, owner: str, who: str, now: datetime, text: str = "") -> Entry:
+    """Give it to another owner; `text` tells it by names."""
+    return Entry(now, who, "reassigned", text, {"owner": owner})
 
 
 def move(
@@ -252,25 +154,27 @@ def move(
     reason: str = "",
 ) -> Entry:
     """Enter another stage. Forward every gate between holds or GateClosed is raised; going back is allowed and
-    counted. `over` is the reason for starting above a WIP limit, `reason` the one that stands for parity."""
+    counted; a parked experiment comes back. `over` is the reason for starting above a WIP limit, `reason` the one
+    that stands for parity where the observation ends without it."""
     _refuse_decided(experiment)
-    if to is experiment.stage:
-        raise BacklogError(f"{experiment.key} is already {to}.", f"/exp show {experiment.key}")
     if to.finished:
         raise BacklogError(
             f"{experiment.key} becomes {to} by a decision, not by a move.",
             f'/exp decide {experiment.key} adopt|iterate|pivot|stop "why"',
         )
-    changes: dict[str, Any] = {"stage": to, "stage_since": now}
+    stays = to is experiment.stage
+    unobserved = reason if to is Stage.DECIDING and experiment.stage.rank <= to.rank else ""
+    if stays and not (experiment.parked_since or unobserved):
+        raise BacklogError(f"{experiment.key} is already {to}.", f"/exp show {experiment.key}")
+    changes: dict[str, Any] = {} if stays else {"stage": to, "stage_since": now}
     if experiment.parked_since:
-        changes |= {"parked_reason": "", "parked_since": None, "parked_until": ""}
+        changes |= BACK
     if to.rank < experiment.stage.rank:
         return Entry(now, who, "went back", reason, changes | {"went_back": experiment.went_back + 1})
-    if reason:
-        changes["parity_reason"] = reason
-    reasoned = replace(experiment, parity_reason=reason or experiment.parity_reason)
-    check_gates(reasoned, to, evidence)
-    if to.in_progress and not experiment.stage.in_progress:
+    if unobserved:
+        changes["parity_reason"] = unobserved
+    check_gates(replace(experiment, parity_reason=unobserved or experiment.parity_reason), to, evidence)
+    if to.in_progress and (experiment.parked_since or not experiment.stage.in_progress):
         _check_wip(experiment, evidence, rules, over)
     if to.in_progress and experiment.running_since is None:
         changes |= {"running_since": now, "bet_since": now}
@@ -298,12 +202,17 @@ def note(experiment: Experiment, who: str, now: datetime, text: str) -> Entry:
     return Entry(now, who, "noted", text.strip())
 
 
-def block(experiment: Experiment, who: str, now: datetime, reason: str) -> Entry:
-    """Mark as blocked, since now; a second block changes the reason and keeps the date."""
+def block(experiment: Experiment, who: str, now: datetime, reason: str, until: date | None = None) -> Entry:
+    """Mark as blocked, since now; a second block changes the reason and keeps the date. On the day `until` the bot
+    asks whether it still is."""
     _refuse_decided(experiment)
     if not reason.strip():
         raise BacklogError("A block needs its reason.", f'/exp block {experiment.key} "labels late"')
-    changes = {"blocked_reason": reason.strip(), "blocked_since": experiment.blocked_since or now}
+    changes = {
+        "blocked_reason": reason.strip(),
+        "blocked_since": experiment.blocked_since or now,
+        "blocked_until": until.isoformat() if until else "",
+    }
     return Entry(now, who, "blocked", reason.strip(), changes)
 
 
@@ -311,7 +220,7 @@ def unblock(experiment: Experiment, who: str, now: datetime) -> Entry:
     """Lift the block. Raises BacklogError where there is none."""
     if not experiment.blocked_reason:
         raise BacklogError(f"{experiment.key} is not blocked.", f"/exp show {experiment.key}")
-    return Entry(now, who, "unblocked", "", {"blocked_reason": "", "blocked_since": None})
+    return Entry(now, who, "unblocked", "", {"blocked_reason": "", "blocked_since": None, "blocked_until": ""})
 
 
 def park(experiment: Experiment, who: str, now: datetime, reason: str, until: date | None = None) -> Entry:
@@ -344,7 +253,8 @@ def checkpoint(experiment: Experiment, who: str, now: datetime, text: str) -> En
 
 
 def extend(experiment: Experiment, who: str, now: datetime, reason: str, runs_since_bet: int) -> Entry:
-    """Bet one more appetite: counted, with a reason, and on new evidence where the kind is measured."""
+    """Bet one more appetite: counted, with a reason, and on new evidence, which is a run since the last bet where the
+    kind is measured."""
     _refuse_not_started(experiment)
     if not reason.strip():
         raise BacklogError("A new bet needs its reason.", f'/exp extend {experiment.key} "production labels arrive"')
@@ -360,19 +270,28 @@ def extend(experiment: Experiment, who: str, now: datetime, reason: str, runs_si
     }
     if experiment.stage is Stage.DECIDING:
         changes |= {"stage": Stage.RUNNING, "stage_since": now}
-    return Entry(now, who, "extended", f"bet {experiment.extensions + 2}: {reason.strip()}", changes)
+    runs = f" ({runs_since_bet} run{'' if runs_since_bet == 1 else 's'} since the last bet)" if runs_since_bet else ""
+    return Entry(now, who, "extended", f"bet {experiment.extensions + 2}: {reason.strip()}{runs}", changes)
 
 
-def pass_time(experiment: Experiment, now: datetime, rules: Rules) -> Entry | None:
-    """What the passing of time alone does; None while nothing is due.
+def pass_time(experiment: Experiment, now: datetime, rules: Rules, ages: Ages | None = None) -> Entry | None:
+    """What the passing of time alone does; None while nothing is due. One entry at a time: ask again after it.
 
     Half-way through the appetite it asks for a look; when the appetite is spent the experiment goes to *deciding*,
-    never killed and never silently extended. A parked one comes back on its day, and its appetite rests till then.
+    never killed and never silently extended. One older than the team's own percentiles is named, once for each. A
+    parked one comes back on its day, and its appetite rests till then; a blocked one is asked about on its day.
     """
+    today = now.date().isoformat()
     if experiment.parked_since:
-        due = bool(experiment.parked_until) and now.date().isoformat() >= experiment.parked_until
-        back = {"parked_reason": "", "parked_since": None, "parked_until": ""}
-        return Entry(now, BOT, "came back", f"parked: {experiment.parked_reason}", back) if due else None
+        due = bool(experiment.parked_until) and today >= experiment.parked_until
+        return Entry(now, BOT, "came back", f"parked: {experiment.parked_reason}", BACK) if due else None
+    if experiment.blocked_until and today >= experiment.blocked_until:
+        asked = f"{experiment.blocked_reason}. Is it still? /exp unblock {experiment.key}"
+        return Entry(now, BOT, "still blocked?", asked, {"blocked_until": ""})
+    return _spend(experiment, now, rules, ages or Ages()) or _grow_old(experiment, now, ages or Ages())
+
+
+def _spend(experiment: Experiment, now: datetime, rules: Rules, ages: Ages) -> Entry | None:
     days, appetite = experiment.bet_days(now), rules.appetite_days.get(experiment.appetite)
     if experiment.stage not in (Stage.RUNNING, Stage.OBSERVING) or days is None or appetite is None:
         return None
@@ -380,12 +299,28 @@ def pass_time(experiment: Experiment, now: datetime, rules: Rules) -> Entry | No
         changes = {"stage": Stage.DECIDING, "stage_since": now}
         return Entry(now, BOT, "appetite spent", f"{days} of {appetite} days", changes)
     if 2 * days >= appetite and experiment.checkpoint_at is None:
-        return Entry(now, BOT, "half-way", f"{days} of {appetite} days", {"checkpoint_at": now})
+        why = "" if ages.history else f"; {too_young(ages)}"
+        return Entry(now, BOT, "half-way", f"{days} of {appetite} days{why}", {"checkpoint_at": now})
     return None
 
 
-def undo(experiment: Experiment, timeline: Sequence[Entry], who: str, now: datetime) -> Entry:
-    """Take back one's own last act within 15 minutes; the timeline keeps both. What it told others stays told."""
+def _grow_old(experiment: Experiment, now: datetime, ages: Ages) -> Entry | None:
+    age = experiment.age_days(now)
+    due = nudge_due(age, experiment.nudged, ages) if experiment.stage.in_progress and age is not None else None
+    if due is None:
+        return None
+    reached, sentence = due
+    offer = f". Is it answered? /exp move {experiment.key} deciding" if experiment.stage is not Stage.DECIDING else ""
+    return Entry(now, BOT, "aged", sentence + (offer if reached >= OFFERED_FROM else ""), {"nudged": reached})
+
+
+def undo(
+    experiment: Experiment, timeline: Sequence[Entry], who: str, now: datetime, evidence: Evidence | None = None
+) -> Entry:
+    """Take back one's own last act within 15 minutes; the timeline keeps both. What it told others stays told.
+
+    Where that leads forward again (one had gone back), the gates between hold as for any move.
+    """
     last = timeline[-1]
     if last.who != who:
         raise BacklogError(f"The last act on {experiment.key} is not yours.", f"/exp show {experiment.key}")
@@ -398,13 +333,22 @@ def undo(experiment: Experiment, timeline: Sequence[Entry], who: str, now: datet
             f"The last act on {experiment.key} is older than 15 minutes.", f"/exp show {experiment.key}, then mend it."
         )
     before = replay(experiment.number, timeline[:-1])
+    if before.stage.rank > experiment.stage.rank:
+        check_gates(experiment, before.stage, evidence or Evidence())
     return Entry(now, who, "undone", last.act, {name: getattr(before, name) for name in last.changes})
 
 
 def record_outcome(
-    experiment: Experiment, outcome: Outcome, learning: str, who: str, now: datetime, next_key: str = ""
+    experiment: Experiment,
+    outcome: Outcome,
+    learning: str,
+    who: str,
+    now: datetime,
+    next_key: str = "",
+    code: ReasonCode | None = None,
 ) -> Entry:
-    """Say what was found. An *interesting* outcome must name the experiment that follows from it."""
+    """Say what was found, with a reason code where one fits. An *interesting* outcome must name the experiment that
+    follows from it."""
     _refuse_not_started(experiment)
     if not learning.strip():
         raise BacklogError(
@@ -414,34 +358,61 @@ def record_outcome(
     if outcome is Outcome.INTERESTING and not next_key:
         raise BacklogError(
             "An interesting outcome changes what we do next, so it names what follows.",
-            f'/exp new "…" first, then /exp outcome {experiment.key} interesting "…" --next EXP-19',
+            f'/exp outcome {experiment.key} interesting "…" --next EXP-19, or --next "Its title" for a new one',
         )
-    changes = {"outcome": outcome, "learning": learning.strip(), "next_key": next_key, "outcome_by": who}
-    return Entry(now, who, "outcome", f"{outcome}: {learning.strip()}", changes)
+    changes: dict[str, Any] = {
+        "outcome": outcome,
+        "reason_code": code,
+        "learning": learning.strip(),
+        "outcome_by": who,
+    }
+    if next_key:
+        changes["next_key"] = next_key
+    found = f"{outcome}, {code}" if code else outcome
+    return Entry(now, who, "outcome", f"{found}: {learning.strip()}", changes)
 
 
 def decide(
-    experiment: Experiment, decision: Decision, reason: str, who: str, now: datetime, evidence: Evidence
+    experiment: Experiment,
+    decision: Decision,
+    reason: str,
+    who: str,
+    now: datetime,
+    evidence: Evidence,
+    *,
+    found: str = "",
+    next_key: str = "",
 ) -> Entry:
-    """Conclude: *adopt* makes it monitored, every other decision concluded. All gates on the way hold."""
+    """Say what we do about it. *adopt* makes it monitored; *park* and *extend* are what their verbs are; every other
+    decision concludes. All gates on the way hold, and what is adopted has passed those of *running* and *observing*
+    even where its appetite took it past them. `found` is the evidence in words, `next_key` what follows."""
     if experiment.decision:
         raise BacklogError(
             f"{experiment.key} was already decided: {experiment.decision}, by {experiment.decided_by}.",
-            f"/exp show {experiment.key}",
+            f"/exp show {experiment.key}. What you meant to say fits into a note: /exp note {experiment.key} …",
         )
+    if decision is Decision.PARK:
+        return park(experiment, who, now, reason)
+    if decision is Decision.EXTEND:
+        return extend(experiment, who, now, reason, evidence.runs_since_bet)
     if not reason.strip():
         raise BacklogError(
             "A decision needs its reason.", f'/exp decide {experiment.key} {decision} "gain 0.2 pt, needs 1.0"'
         )
     check_gates(experiment, Stage.CONCLUDED, evidence)
-    changes = {
+    if decision is Decision.ADOPT and experiment.stage is Stage.DECIDING:
+        check_gates(replace(experiment, stage=Stage.RUNNING), Stage.DECIDING, evidence)
+    changes: dict[str, Any] = {
         "stage": Stage.MONITORED if decision is Decision.ADOPT else Stage.CONCLUDED,
         "stage_since": now,
         "decision": decision,
         "decision_reason": reason.strip(),
+        "decision_evidence": found,
         "decided_by": who,
         "decided_at": now,
     }
+    if next_key:
+        changes["next_key"] = next_key
     return Entry(now, who, "decided", f"{decision}: {reason.strip()}", changes)
 
 

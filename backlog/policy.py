@@ -1,7 +1,9 @@
-"""What the team put in the place of timeboxes: limits, appetites and the written policy."""
+"""What the team put in the place of timeboxes: limits, appetites, weights and the written policy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from backlog.priority import Weights
 
 APPETITE_DAYS = {"S": 3, "M": 10, "L": 30}  # calendar days; [appetite] in config.toml overrides
 
@@ -17,9 +19,12 @@ class PolicyItem:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The team's numbers: work-in-progress limits and appetites in calendar days."""
+    """The team's numbers: work-in-progress limits, how many extensions anyone may grant, appetites in calendar days
+    and the weights of the priority."""
 
     wip_person: int = 2
     wip_goal: int = 5
+    extensions: int = 2
     appetite_days: Mapping[str, int] = field(default_factory=lambda: dict(APPETITE_DAYS))
+    weights: Weights = field(default_factory=Weights)
     policy: tuple[PolicyItem, ...] = ()

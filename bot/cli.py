@@ -155,19 +155,19 @@ def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     from bot.terminal import to_json, to_text
     from bot.verbs import Request, answer
 
-    with _opened(config) as (_, services):
-        said = answer(words, Request(services, _caller()))
+    with _opened(config) as (settings, services):
+        said = answer(words, Request(services, _caller(settings)))
     text = to_json(said) if as_json else to_text(said)
     if text:
         typer.echo(text, err=bool(said.problem) and not as_json)
     raise typer.Exit({"": 0, "refused": 1, "wrong use": 2}[said.problem])
 
 
-def _caller() -> "Caller":
+def _caller(settings: "Settings") -> "Caller":
     from bot.flows.services import Caller
 
     name = getpass.getuser()
-    return Caller(name, name)
+    return Caller(name, name, role=settings.roles.cli)
 
 
 @contextmanager

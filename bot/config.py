@@ -18,6 +18,7 @@ from pydantic_settings import (
 from backlog.cadence import read_span, read_weekly
 from backlog.errors import BacklogError
 from backlog.policy import APPETITE_DAYS
+from bot.roles import Role, check_person
 
 SourceKind = Literal["mlflow", "csv", "jsonl"]
 
@@ -39,6 +40,10 @@ def _checked_by(read: Any) -> AfterValidator:
 
 Span = Annotated[str, _checked_by(read_span)]
 WeeklyText = Annotated[str, _checked_by(read_weekly)]
+
+
+Weight = Annotated[float, Field(ge=0, le=5)]
+PersonId = Annotated[str, _checked_by(check_person)]
 
 
 class Section(BaseModel):
@@ -156,6 +161,26 @@ class Limits(Section):
 
     wip_person: Annotated[int, Field(ge=1)] = 2
     wip_goal: Annotated[int, Field(ge=1)] = 5
+    extensions: Annotated[int, Field(ge=0)] = 2
+
+
+class RolesSection(Section):
+    """`[roles]`"""
+
+    viewer: tuple[PersonId, ...] = ()
+    member: tuple[PersonId, ...] = ()
+    decider: tuple[PersonId, ...] = ()
+    admin: tuple[PersonId, ...] = ()
+    cli: Role = Role.ADMIN
+
+
+class Priority(Section):
+    """`[priority]`"""
+
+    learning_value: Weight = 1
+    impact: Weight = 1
+    confidence: Weight = 1
+    effort: Weight = 1
 
 
 class Appetite(Section):
@@ -204,6 +229,8 @@ class Settings(BaseSettings):
     reports: tuple[ReportSection, ...] = ()
     policy: tuple[PolicySection, ...] = ()
     limits: Limits = Limits()
+    roles: RolesSection = RolesSection()
+    priority: Priority = Priority()
     appetite: Appetite = Appetite()
     outbox: Outbox = Outbox()
     sync: Sync = Sync()

@@ -18,19 +18,22 @@ from bot.flows.run_due import Schedule
 from bot.flows.services import ReportPlan, Services
 
 BEAT_S = 1
+GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes to count here
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 1_000  # due times made up for at once; more means the machine slept for years
 
 
 def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
-    """One schedule for each source, for Jira where it is configured, for the appetites, and for each report."""
+    """One schedule for each source, for Jira and for user groups where they are configured, for the appetites, and
+    for each report."""
     polls = [
         _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
         for plan in services.sources.values()
     ]
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every)] if services.tracker else []
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
-    return [*polls, *syncs, appetites, *(_report(plan) for plan in services.reports)]
+    groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
+    return [*polls, *syncs, *groups, appetites, *(_report(plan) for plan in services.reports)]
 
 
 def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> Schedule:

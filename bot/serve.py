@@ -55,6 +55,8 @@ def _connect_slack(settings: Settings, services: Services, running: ExitStack) -
 def _start_work(settings: Settings, services: Services, running: ExitStack) -> None:
     with services.database.write() as connection:
         queue.release_all(connection, services.now())
+        if services.roles.groups:  # nobody's role waits for the clock after a start
+            queue.defer(connection, f"roles:groups:{services.now().isoformat()}", "refresh_groups", {}, services.now())
     schedules = schedules_of(services, read_span(settings.sync.every))
     workers = Workers(services)
     workers.start()

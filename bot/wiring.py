@@ -5,9 +5,11 @@ from pathlib import Path
 
 from backlog.cadence import read_span, read_weekly
 from backlog.policy import PolicyItem, Rules
+from backlog.priority import Weights
 from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings
 from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
+from bot.roles import Role, Roles
 from integrations.jira.client import JiraClient
 from integrations.slack import SlackClient
 from integrations.sources import SOURCES
@@ -21,6 +23,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         database=_database(settings),
         now=clock,
         rules=_rules(settings),
+        roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings),
         tracker=_tracker(settings),
         sources={
@@ -47,7 +50,9 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         wip_person=settings.limits.wip_person,
         wip_goal=settings.limits.wip_goal,
+        extensions=settings.limits.extensions,
         appetite_days=settings.appetite.model_dump(),
+        weights=Weights(**settings.priority.model_dump()),
         policy=tuple(PolicyItem(item.but, item.because, item.instead) for item in settings.policy),
     )
 

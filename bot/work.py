@@ -13,12 +13,13 @@ import structlog
 
 from bot.flows.deliver_outbox import deliver_all
 from bot.flows.poll_metrics import poll_source
+from bot.flows.refresh_groups import refresh_groups
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.flows.sync_backlog import sync_backlog
 from bot.flows.watch_appetites import watch_appetites
 from bot.flows.write_report import find_plan, write_report
-from bot.slack.blocks import to_message
+from bot.slack.blocks import TABLE_ROWS, to_message
 from bot.verbs import Request, answer, split_line
 from integrations.http import IntegrationError
 from store import outbox, queue
@@ -59,7 +60,7 @@ def _report(services: Services, args: Mapping[str, Any]) -> None:
 def _answer(services: Services, args: Mapping[str, Any]) -> None:
     caller = Caller(args["user"], args["name"], args["delivery"])
     try:
-        said = to_message(answer(split_line(args["line"]), Request(services, caller)))
+        said = to_message(answer(split_line(args["line"]), Request(services, caller, rows=TABLE_ROWS)))
     except AlreadyDone:
         return
     payload = {"response_url": args["response_url"], **said}
@@ -73,10 +74,15 @@ def _appetites(services: Services, args: Mapping[str, Any]) -> None:
     log.info("watched appetites", changed=watch_appetites(services))
 
 
+def _groups(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("refreshed groups", groups=refresh_groups(services))
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "sync_backlog": _sync,
     "watch_appetites": _appetites,
+    "refresh_groups": _groups,
     "write_report": _report,
     "answer_line": _answer,
 }

@@ -31,6 +31,7 @@ REMEDIES = {
     "token_expired": "Reinstall the app and set the new [slack] bot_token.",
     "account_inactive": "Reinstall the app and set the new [slack] bot_token.",
     "missing_scope": "Add the scope under OAuth & Permissions and reinstall the app.",
+    "no_such_subteam": "Check the user groups (S…) under [roles].",
     "restricted_action": "Ask a workspace admin to let the bot post there.",
 }
 
@@ -69,6 +70,10 @@ class SlackClient:
     def update(self, channel_id: str, ts: str, text: str, blocks: Blocks) -> None:
         """Edit a message; doing it twice changes nothing."""
         self._call(self._client.chat_update, channel=channel_id, ts=ts, text=text, blocks=blocks)
+
+    def group_members(self, group: str) -> list[str]:
+        """The ids of a user group's members."""
+        return list(self._call(self._client.usergroups_users_list, usergroup=group)["users"])
 
     def find(self, channel: str, key: str, oldest: datetime, thread_ts: str = "") -> Posted | None:
         """The message that carries our key; None when none since `oldest` does. A permanent error means that the

@@ -26,7 +26,9 @@ BLOCK_TYPES = {
     "header", "image", "input", "markdown", "rich_text", "section", "table", "video",
 }  # fmt: skip
 RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
-SCOPES = "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,users:read"
+SCOPES = (
+    "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,users:read,usergroups:read"
+)
 
 
 class Refusal(Exception):
@@ -74,6 +76,7 @@ class SlackSandbox:
         self.team = "T0SANDBOX"
         self.users = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi"}
         self.channels = {c.id: c for c in (Channel("C0ML", "ml"), Channel("C0MGMT", "ml-managers"))}
+        self.groups: dict[str, list[str]] = {"S0LEADS": ["U0BEN"]}
         self.ephemerals: list[Ephemeral] = []
         self.calls: list[Json] = []
         self.faults = Faults()
@@ -135,6 +138,12 @@ class SlackSandbox:
             "url": "https://sandbox.slack.com/", "team": "Sandbox", "user": "scrumbut", "team_id": self.team,
             "user_id": "U0BOT", "bot_id": "B0BOT",
         }  # fmt: skip
+
+    def group_users(self, args: Json) -> Json:
+        """usergroups.users.list"""
+        if args.get("usergroup") not in self.groups:
+            raise Refusal("no_such_subteam")
+        return {"users": self.groups[args["usergroup"]]}
 
     def chat_post(self, args: Json) -> Json:
         """chat.postMessage"""
@@ -300,6 +309,7 @@ METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
     "conversations.replies": SlackSandbox.replies,
     "conversations.list": SlackSandbox.conversations,
     "users.info": SlackSandbox.user_info,
+    "usergroups.users.list": SlackSandbox.group_users,
     "apps.connections.open": SlackSandbox.open_socket,
 }
 

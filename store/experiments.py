@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, func, or_, select, type_coerce, update
 
 from backlog.errors import NotFound
 from backlog.experiment import (
@@ -16,14 +16,19 @@ from backlog.experiment import (
     Experiment,
     Kind,
     Outcome,
+    ReasonCode,
     Stage,
+    Wanted,
     apply,
 )
+from store.dialect import serialise
 from store.memory import remember
+from store.tables import Instant, timeline
 from store.tables import experiment as table
-from store.tables import timeline
 
-WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "decision": Decision}
+WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "reason_code": ReasonCode, "decision": Decision}
+EVERYTHING = Wanted()
+FINISHED = [stage for stage in Stage if stage.finished]
 TIMES = {
     "created_at", "running_since", "stage_since", "blocked_since", "parked_since", "bet_since", "checkpoint_at",
     "decided_at", "updated_at",
@@ -32,6 +37,7 @@ TIMES = {
 
 def add_experiment(connection: Connection, entry: Entry) -> Experiment:
     """Store a new experiment from the first entry of its timeline and number it after the last one."""
+    serialise(connection, "experiment numbers")
     number = (connection.scalar(select(func.max(table.c.number))) or 0) + 1
     experiment = apply(Experiment(number, entry.text, entry.at, entry.who), entry)
     connection.execute(table.insert().values(**asdict(experiment)))
@@ -66,20 +72,80 @@ def find_experiment(connection: Connection, key: str) -> Experiment:
         raise NotFound(f'"{key[:60]}" is no experiment key.', "Keys look like EXP-12 or ML-345: /exp list")
     row = connection.execute(select(table).where(where)).mappings().first()
     if row is None:
-        raise NotFound(f"There is no {key.strip().upper()} here.", "See /exp list for what there is.")
+        raise _no_such(connection, key.strip().upper(), own is not None)
     return _experiment(row)
 
 
-def load_experiments(
-    connection: Connection, *, stage: str = "", goal: str = "", owner: str = "", limit: int | None = None
-) -> list[Experiment]:
-    """Experiments in the order of their numbers; the filters combine, an empty one is none."""
-    wanted = {"stage": stage, "goal": goal, "owner": owner}
-    query = select(table).order_by(table.c.number).limit(limit)
-    for name, value in wanted.items():
-        if value:
-            query = query.where(table.c[name] == value)
+def _no_such(connection: Connection, key: str, own: bool) -> NotFound:
+    if not own:
+        return NotFound(
+            f"No experiment is linked to {key}.", f"/exp link EXP-12 {key}, or /exp list for what there is."
+        )
+    last = connection.scalar(select(func.max(table.c.number)))
+    known = f"The last one is EXP-{last}" if last else "The backlog is empty"
+    return NotFound(f"There is no {key} here.", f"{known}: see /exp list, or /exp find WORDS.")
+
+
+def load_experiments(connection: Connection, wanted: Wanted = EVERYTHING) -> list[Experiment]:
+    """Experiments in the order of their numbers."""
+    query = select(table).where(*_conditions(wanted, None)).order_by(table.c.number)
     return [_experiment(row) for row in connection.execute(query).mappings()]
+
+
+def count_experiments(connection: Connection, wanted: Wanted, now: datetime) -> int:
+    """How many there are."""
+    return connection.scalar(select(func.count()).select_from(table).where(*_conditions(wanted, now))) or 0
+
+
+def load_page(
+    connection: Connection, wanted: Wanted, now: datetime, limit: int | None, offset: int = 0
+) -> list[Experiment]:
+    """One page of them, what is not finished first, then by number."""
+    finished = table.c.stage.in_(FINISHED)
+    query = select(table).where(*_conditions(wanted, now)).order_by(finished, table.c.number)
+    return [_experiment(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+
+
+def _conditions(wanted: Wanted, now: datetime | None) -> list[ColumnElement[bool]]:
+    named = {"stage": wanted.stage, "goal": wanted.goal, "owner": wanted.owner}
+    conditions = [table.c[name] == value for name, value in named.items() if value]
+    if wanted.unfinished:
+        conditions.append(table.c.stage.not_in(FINISHED))
+    if wanted.older_than is not None and now is not None:
+        least = timedelta(days=wanted.older_than + 1) // timedelta(microseconds=1)
+        ended = type_coerce(func.coalesce(table.c.decided_at, type_coerce(now, Instant)), BigInteger)
+        conditions.append(ended - type_coerce(table.c.running_since, BigInteger) >= least)
+    return conditions
+
+
+def finished_ages(connection: Connection, most: int) -> list[int]:
+    """How many whole days the last finished experiments took from *running* to the decision, the latest first."""
+    times = (table.c.decided_at, table.c.running_since)
+    query = select(*times).where(*(time.is_not(None) for time in times)).order_by(table.c.decided_at.desc())
+    return [(decided - began).days for decided, began in connection.execute(query.limit(most))]
+
+
+def load_followers(connection: Connection, key: str) -> list[str]:
+    """The keys of the experiments that follow from that one, in the order of their numbers."""
+    query = select(table.c.number).where(table.c.parent == key).order_by(table.c.number)
+    return [f"EXP-{number}" for number in connection.scalars(query)]
+
+
+def load_ancestors(connection: Connection, experiment: Experiment) -> list[str]:
+    """The keys it follows from, the nearest first."""
+    chain: list[str] = []
+    parent = experiment.parent
+    while parent and parent not in chain:
+        chain.append(parent)
+        number = int(parent.removeprefix("EXP-"))
+        parent = connection.scalar(select(table.c.parent).where(table.c.number == number)) or ""
+    return chain
+
+
+def last_subject(connection: Connection, who: str) -> str:
+    """What a person acted on last: an experiment's key, `goal:churn`, or nothing."""
+    query = select(timeline.c.subject).where(timeline.c.who == who).order_by(timeline.c.id.desc()).limit(1)
+    return connection.scalar(query) or ""
 
 
 def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Experiment]:
@@ -92,7 +158,7 @@ def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Expe
 def load_watched(connection: Connection) -> list[Experiment]:
     """Experiments that time alone may change: those in progress, and those parked until a day."""
     stages = [stage for stage in Stage if stage.in_progress]
-    watched = or_(table.c.stage.in_(stages), table.c.parked_until != "")
+    watched = or_(table.c.stage.in_(stages), table.c.parked_until != "", table.c.blocked_until != "")
     query = select(table).where(watched).order_by(table.c.number)
     return [_experiment(row) for row in connection.execute(query).mappings()]
 

@@ -1,7 +1,8 @@
 """Goals and the timeline of their changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
@@ -35,13 +36,19 @@ def add_goal(connection: Connection, goal: Goal) -> None:
 
 
 def edit_goal(
-    connection: Connection, goal: Goal, who: str, now: datetime, changes: Mapping[str, Any], why: str
+    connection: Connection,
+    goal: Goal,
+    who: str,
+    now: datetime,
+    changes: Mapping[str, Any],
+    why: str,
+    act: str = "edited",
 ) -> Goal:
     """Change fields of a goal; the timeline keeps the old values beside the new ones."""
-    values = {**changes, **({"readiness": _marks(changes["readiness"])} if "readiness" in changes else {})}
+    values = {name: _plain(value) for name, value in changes.items()}
     before = {name: _plain(getattr(goal, name)) for name in changes}
     connection.execute(update(table).where(table.c.key == goal.key).values(**values))
-    _add_entry(connection, goal.key, now, who, "edited", why, {"before": before, "after": values})
+    _add_entry(connection, goal.key, now, who, act, why, {"before": before, "after": values})
     return find_goal(connection, goal.key)
 
 
@@ -57,8 +64,10 @@ def find_goal(connection: Connection, key: str) -> Goal:
     row = connection.execute(select(table).where(table.c.key == key.strip().lower())).mappings().first()
     if row is not None:
         return _goal(row)
-    known = ", ".join(connection.scalars(select(table.c.key).order_by(table.c.key).limit(10))) or "none yet"
-    raise NotFound(f'There is no goal "{key[:60]}". Goals: {known}.', '/exp goal add churn "keep active clients"')
+    keys = list(connection.scalars(select(table.c.key).order_by(table.c.key)))
+    near = get_close_matches(key.strip().lower(), keys, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else f"Goals: {', '.join(keys[:10]) or 'none yet'}."
+    raise NotFound(f'There is no goal "{key[:60]}". {hint}', '/exp goal add churn "keep active clients"')
 
 
 def load_goals(connection: Connection) -> list[Goal]:
@@ -76,15 +85,43 @@ def load_past_values(connection: Connection, key: str) -> list[tuple[datetime, s
     return [(row["at"], row["text"], row["changes"]["before"]) for row in rows]
 
 
+def add_deployment(connection: Connection, key: str, who: str, now: datetime, version: str) -> None:
+    """Remember that a version of the goal's model went to production."""
+    _add_entry(connection, key, now, who, "deployed", version, {})
+
+
+def load_deployments(connection: Connection, key: str) -> list[tuple[datetime, str]]:
+    """(when, version) of every deployment, oldest first."""
+    deployed = (timeline.c.subject == f"goal:{key}", timeline.c.act == "deployed")
+    query = select(timeline.c.at, timeline.c.text).where(*deployed).order_by(timeline.c.id)
+    return [(at, version) for at, version in connection.execute(query)]
+
+
+def last_goal_act(connection: Connection, key: str) -> tuple[str, datetime, str, dict[str, Any]]:
+    """(who, when, act, the values before) of the last thing done to a goal."""
+    query = select(timeline).where(timeline.c.subject == f"goal:{key}").order_by(timeline.c.id.desc()).limit(1)
+    row = connection.execute(query).mappings().one()
+    before = dict(row["changes"].get("before", {}))
+    if "readiness" in before:
+        before["readiness"] = _read_marks(before["readiness"])
+    return row["who"], row["at"], row["act"], before
+
+
+def _read_marks(marks: Mapping[str, Sequence[str]]) -> dict[str, Mark]:
+    return {name: Mark(Answer3(answer), note) for name, (answer, note) in marks.items()}
+
+
 def _marks(readiness: Mapping[str, Mark]) -> dict[str, list[str]]:
     return {name: [mark.answer, mark.note] for name, mark in readiness.items()}
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
     return _marks(value) if isinstance(value, Mapping) else value
 
 
 def _goal(row: RowMapping) -> Goal:
-    readiness = {name: Mark(Answer3(answer), note) for name, (answer, note) in row["readiness"].items()}
+    readiness = _read_marks(row["readiness"])
     lists = {name: tuple(row[name]) for name in ("anti_goals", "guardrails", "stakeholders")}
     return Goal(**{**row, **lists, "readiness": readiness})

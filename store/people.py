@@ -1,11 +1,12 @@
 """People by the id their surface gives them, and deliveries already handled."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from store.dialect import insert
-from store.tables import delivery, person
+from store.tables import delivery, group_member, person
 
 
 def save_person(connection: Connection, user_id: str, name: str) -> None:
@@ -30,6 +31,29 @@ def person_named(connection: Connection, name: str) -> str | None:
     wanted = name.strip().lstrip("@").casefold()
     ids = [user_id for user_id, known in load_people(connection).items() if known.casefold() == wanted]
     return ids[0] if len(ids) == 1 else None
+
+
+def save_group(connection: Connection, group: str, members: Iterable[str]) -> None:
+    """Remember who belongs to a user group now."""
+    connection.execute(group_member.delete().where(group_member.c.group == group))
+    rows = [{"group": group, "person": person_id} for person_id in sorted(set(members))]
+    if rows:
+        connection.execute(group_member.insert(), rows)
+
+
+def groups_of(connection: Connection, user_id: str) -> set[str]:
+    """The user groups that a person belongs to, as last read."""
+    return set(connection.scalars(select(group_member.c.group).where(group_member.c.person == user_id)))
+
+
+def members_of(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Those ids with each user group replaced by its members, where they are known."""
+    wanted = list(names)
+    query = select(group_member).where(group_member.c.group.in_(wanted)).order_by(group_member.c.person)
+    members: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        members.setdefault(row.group, []).append(row.person)
+    return list(dict.fromkeys(person_id for name in wanted for person_id in members.get(name, [name])))
 
 
 def forget_deliveries(connection: Connection, before: datetime) -> None:

@@ -69,6 +69,14 @@ def _text(name: str, size: int = 0) -> Column[str]:
 
 person = Table("person", metadata, Column("id", String(80), primary_key=True), _text("name", 200))
 
+# Who is in the user groups that [roles] names, as Slack last said.
+group_member = Table(
+    "group_member",
+    metadata,
+    Column("group", String(40), primary_key=True),
+    Column("person", String(80), primary_key=True),
+)
+
 goal = Table(
     "goal",
     metadata,
@@ -96,6 +104,7 @@ experiment = Table(
     _text("kind", 30),
     _text("goal", 40),
     _text("owner", 80),
+    _text("parent", 20),
     _text("hypothesis"),
     _text("metric", 80),
     _text("eval_set", 120),
@@ -103,6 +112,10 @@ experiment = Table(
     _text("serves"),
     Column("min_runs", Integer, nullable=False),
     _text("appetite", 20),
+    Column("learning_value", Integer),
+    Column("impact", Integer),
+    Column("confidence", Integer),
+    Column("effort", Integer),
     _text("issue_id", 40),
     _text("issue_key", 80),
     _text("issue_url"),
@@ -112,6 +125,7 @@ experiment = Table(
     _text("parity_reason"),
     _text("blocked_reason"),
     Column("blocked_since", Instant),
+    _text("blocked_until", 10),
     _text("parked_reason"),
     Column("parked_since", Instant),
     _text("parked_until", 10),
@@ -119,12 +133,15 @@ experiment = Table(
     Column("bet_since", Instant),
     Column("checkpoint_at", Instant),
     Column("extensions", Integer, nullable=False),
+    Column("nudged", Integer, nullable=False, default=0, server_default="0"),
     Column("outcome", String(20)),
+    Column("reason_code", String(20)),
     _text("learning"),
     _text("next_key", 20),
     _text("outcome_by", 80),
     Column("decision", String(20)),
     _text("decision_reason"),
+    _text("decision_evidence"),
     _text("decided_by", 80),
     Column("decided_at", Instant),
     Column("updated_at", Instant),
@@ -132,6 +149,9 @@ experiment = Table(
     Index(None, "goal"),
     Index(None, "owner"),
     Index(None, "issue_id"),
+    Index(None, "issue_key"),
+    Index(None, "parent"),
+    Index(None, "decided_at"),
 )
 
 timeline = Table(
@@ -145,6 +165,7 @@ timeline = Table(
     _text("text"),
     Column("changes", Json, nullable=False),
     Index(None, "subject", "id"),
+    Index(None, "who", "id"),
     Index(None, "at"),
 )
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from backlog import lifecycle
+from backlog import gates, lifecycle
 from backlog.errors import BacklogError, GateClosed
 from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage, apply, clean_title, replay
+from backlog.gates import Evidence
 from backlog.goal import Answer3, Goal, Mark
-from backlog.lifecycle import Evidence
 from backlog.metric import Better, Metric
 from backlog.parity import Parity
 from backlog.policy import Rules
@@ -34,7 +34,7 @@ def move(experiment: Experiment, to: Stage, evidence: Evidence = ALL_GOOD, **wor
 
 def missing(experiment: Experiment, to: Stage, evidence: Evidence) -> list[str]:
     with pytest.raises(GateClosed) as closed:
-        lifecycle.check_gates(experiment, to, evidence)
+        gates.check_gates(experiment, to, evidence)
     return [lack for lack, _ in closed.value.missing]
 
 
@@ -84,8 +84,8 @@ def test_a_metric_without_an_evaluation_set_does_not_compare_experiments() -> No
 def test_a_baseline_value_or_a_baseline_experiment_is_needed_except_by_the_baseline_itself() -> None:
     bare = replace(ALL_GOOD, goal=replace(GOAL, baseline=None))
     assert missing(FRAMED, Stage.READY, bare) == ["a baseline value, or an experiment of kind baseline"]
-    lifecycle.check_gates(FRAMED, Stage.READY, replace(bare, baseline_experiment="EXP-1"))
-    lifecycle.check_gates(replace(FRAMED, kind=Kind.BASELINE), Stage.READY, bare)
+    gates.check_gates(FRAMED, Stage.READY, replace(bare, baseline_experiment="EXP-1"))
+    gates.check_gates(replace(FRAMED, kind=Kind.BASELINE), Stage.READY, bare)
 
 
 @pytest.mark.parametrize("mark", ["labels", "access", "expert"])
@@ -104,7 +104,7 @@ def test_pipeline_appetite_and_issue_are_needed_before_running() -> None:
         "a linked Jira issue",
     ]
     no_jira = replace(ALL_GOOD, jira_configured=False)
-    lifecycle.check_gates(replace(ready, appetite="M"), Stage.RUNNING, no_jira)
+    gates.check_gates(replace(ready, appetite="M"), Stage.RUNNING, no_jira)
 
 
 def test_research_waits_for_a_model_that_beats_the_baseline_in_production() -> None:
@@ -112,7 +112,7 @@ def test_research_waits_for_a_model_that_beats_the_baseline_in_production() -> N
     assert missing(research, Stage.RUNNING, ALL_GOOD) == [
         "a model that beats the baseline in production, before research"
     ]
-    lifecycle.check_gates(research, Stage.RUNNING, replace(ALL_GOOD, prod_beats_baseline=True))
+    gates.check_gates(research, Stage.RUNNING, replace(ALL_GOOD, prod_beats_baseline=True))
 
 
 def test_a_full_slot_needs_a_reason_and_keeps_it() -> None:
@@ -147,7 +147,7 @@ def test_skipping_a_stage_skips_none_of_its_gates() -> None:
 def test_kinds_without_a_metric_pass_when_their_question_is_answered() -> None:
     question = replace(FRAMED, kind=Kind.DATA_UNDERSTANDING, metric="", min_effect=None)
     nothing = Evidence(goal=GOAL)
-    lifecycle.check_gates(question, Stage.DECIDING, nothing)
+    gates.check_gates(question, Stage.DECIDING, nothing)
     assert missing(replace(question, stage=Stage.DECIDING), Stage.CONCLUDED, nothing) == ["an outcome and a learning"]
 
 
@@ -203,10 +203,10 @@ def test_a_decided_experiment_takes_notes_and_nothing_else() -> None:
 
 def test_a_later_kind_before_an_earlier_one_has_concluded_warns() -> None:
     evidence = replace(ALL_GOOD, open_kinds=frozenset({Kind.BASELINE, Kind.RESEARCH}))
-    assert lifecycle.warnings(FRAMED, Stage.RUNNING, evidence) == [
+    assert gates.warnings(FRAMED, Stage.RUNNING, evidence) == [
         'An experiment of kind "baseline" on this goal has not concluded yet.'
     ]
-    assert lifecycle.warnings(FRAMED, Stage.OBSERVING, evidence) == []
+    assert gates.warnings(FRAMED, Stage.OBSERVING, evidence) == []
 
 
 @pytest.mark.parametrize("title", ["", "   ", "🚀🔥", "\u200b", "—"])

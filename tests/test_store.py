@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backlog import lifecycle
 from backlog.errors import BacklogError
 from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage, replay
-from backlog.lifecycle import Evidence
+from backlog.gates import Evidence
 from backlog.metric import Aggregation, Better, Metric, Reading
 from backlog.policy import Rules
 from store import ledger, outbox, queue

@@ -17,7 +17,7 @@ from store import outbox
 from store.people import load_people
 
 # Framing and editing show on the card alone; a decision gets a message of its own.
-ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided"}
+ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
 CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", "extended", "appetite spent", "undone"}
 

@@ -8,17 +8,43 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from backlog import lifecycle
-from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage
-from backlog.lifecycle import Evidence
+from backlog.experiment import Entry, Experiment, Kind, Stage, Wanted
+from backlog.gates import Evidence, warnings
 from bot.flows.announce import announce
 from bot.flows.evidence import gather_evidence
 from bot.flows.services import Caller, Services, acting
-from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
+from store.experiments import (
+    add_experiment,
+    find_experiment,
+    load_experiments,
+    load_timeline,
+    save_entry,
+)
 from store.goals import find_goal
+from store.people import load_people
 
-# Gathering evidence costs several queries, so an act asks for it only where a gate needs it.
-Act = Callable[[Experiment, Callable[[], Evidence], datetime], Entry]
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an act may look at, within its transaction; gathering costs queries, so it asks only for what it needs."""
+
+    connection: Connection
+    services: Services
+    experiment: Experiment
+
+    def evidence(self) -> Evidence:
+        """What the gates ask about."""
+        return gather_evidence(self.connection, self.experiment, self.services.tracker is not None)
+
+    def timeline(self) -> list[Entry]:
+        """What was done so far, oldest first."""
+        return load_timeline(self.connection, self.experiment.key)
+
+
+Act = Callable[[Experiment, Look, datetime], Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +57,28 @@ class Changed:
 
 
 def create_experiment(
-    services: Services, caller: Caller, title: str, *, kind: Kind, goal: str = "", appetite: str = ""
+    services: Services,
+    caller: Caller,
+    title: str,
+    *,
+    kind: Kind,
+    goal: str = "",
+    appetite: str = "",
+    parent: str = "",
+    dry_run: bool = False,
 ) -> Changed:
-    """Put an idea on the backlog and its card into the channel."""
+    """Put an idea on the backlog and its card into the channel; a dry run checks it and leaves nothing."""
     with acting(services, caller) as connection:
         goal_key = find_goal(connection, goal).key if goal else ""
-        entry = lifecycle.create(title, caller.id, services.now(), kind=kind, goal=goal_key, appetite=appetite)
+        parent_key = find_experiment(connection, parent).key if parent else ""
+        entry = lifecycle.create(
+            title, caller.id, services.now(), kind=kind, goal=goal_key, appetite=appetite, parent=parent_key
+        )
         experiment = add_experiment(connection, entry)
-        announce(connection, services, experiment, entry)
+        if dry_run:
+            connection.rollback()
+        else:
+            announce(connection, services, experiment, entry)
     return Changed(experiment, entry)
 
 
@@ -46,11 +86,7 @@ def change(services: Services, caller: Caller, key: str, act: Act) -> Changed:
     """One act on one experiment in one transaction: the entry, the new state, and what others shall hear of it."""
     with acting(services, caller) as connection:
         experiment = find_experiment(connection, key)
-
-        def evidence() -> Evidence:
-            return gather_evidence(connection, experiment, services.tracker is not None)
-
-        entry = act(experiment, evidence, services.now())
+        entry = act(experiment, Look(connection, services, experiment), services.now())
         after = save_entry(connection, experiment, entry)
         announce(connection, services, after, entry)
     return Changed(after, entry)
@@ -65,7 +101,7 @@ def frame_experiment(services: Services, caller: Caller, key: str, fields: Mappi
 
 
 def edit_experiment(services: Services, caller: Caller, key: str, fields: Mapping[str, Any]) -> Changed:
-    """Change title, owner or appetite."""
+    """Change title, owner, appetite or scores."""
     return change(services, caller, key, lambda e, _, now: lifecycle.edit(e, caller.id, now, fields))
 
 
@@ -75,9 +111,9 @@ def move_experiment(
     """Enter another stage, forward through every gate or back."""
     heard: list[str] = []
 
-    def act(e: Experiment, look: Callable[[], Evidence], now: datetime) -> Entry:
-        evidence = look()
-        heard.extend(lifecycle.warnings(e, to, evidence))
+    def act(e: Experiment, look: Look, now: datetime) -> Entry:
+        evidence = look.evidence()
+        heard.extend(warnings(e, to, evidence))
         return lifecycle.move(e, to, caller.id, now, evidence, services.rules, over=over, reason=reason)
 
     return replace(change(services, caller, key, act), warnings=tuple(heard))
@@ -88,9 +124,9 @@ def note_experiment(services: Services, caller: Caller, key: str, text: str) -> 
     return change(services, caller, key, lambda e, _, now: lifecycle.note(e, caller.id, now, text))
 
 
-def block_experiment(services: Services, caller: Caller, key: str, reason: str) -> Changed:
+def block_experiment(services: Services, caller: Caller, key: str, reason: str, until: date | None = None) -> Changed:
     """Mark an experiment as waiting for something."""
-    return change(services, caller, key, lambda e, _, now: lifecycle.block(e, caller.id, now, reason))
+    return change(services, caller, key, lambda e, _, now: lifecycle.block(e, caller.id, now, reason, until))
 
 
 def unblock_experiment(services: Services, caller: Caller, key: str) -> Changed:
@@ -113,46 +149,28 @@ def checkpoint_experiment(services: Services, caller: Caller, key: str, text: st
     return change(services, caller, key, lambda e, _, now: lifecycle.checkpoint(e, caller.id, now, text))
 
 
-def extend_experiment(services: Services, caller: Caller, key: str, reason: str) -> Changed:
-    """Bet one more appetite."""
+def undo_last(services: Services, caller: Caller, key: str) -> Changed:
+    """Take back the caller's own last act on an experiment."""
 
-    def act(e: Experiment, look: Callable[[], Evidence], now: datetime) -> Entry:
-        return lifecycle.extend(e, caller.id, now, reason, look().runs_since_bet)
+    def act(e: Experiment, look: Look, now: datetime) -> Entry:
+        return lifecycle.undo(e, look.timeline(), caller.id, now, look.evidence())
 
     return change(services, caller, key, act)
 
 
-def undo_last(services: Services, caller: Caller, key: str) -> Changed:
-    """Take back the caller's own last act on an experiment."""
-    with services.database.read() as connection:
-        timeline = load_timeline(connection, find_experiment(connection, key).key)
-    return change(services, caller, key, lambda e, _, now: lifecycle.undo(e, timeline, caller.id, now))
-
-
-def record_outcome(
-    services: Services, caller: Caller, key: str, outcome: Outcome, learning: str, next_key: str = ""
-) -> Changed:
-    """Say what was found. Raises NotFound for a follow-up that does not exist."""
-    if next_key:
-        with services.database.read() as connection:
-            next_key = find_experiment(connection, next_key).key
-
-    return change(
-        services,
-        caller,
-        key,
-        lambda e, _, now: lifecycle.record_outcome(e, outcome, learning, caller.id, now, next_key),
-    )
-
-
-def decide_experiment(services: Services, caller: Caller, key: str, decision: Decision, reason: str) -> Changed:
-    """Conclude an experiment."""
-    return change(
-        services,
-        caller,
-        key,
-        lambda e, evidence, now: lifecycle.decide(e, decision, reason, caller.id, now, evidence()),
-    )
+def reassign_all(services: Services, caller: Caller, old: str, new: str) -> list[Experiment]:
+    """Give everything unfinished of one person to another, in one transaction."""
+    with acting(services, caller) as connection:
+        people = load_people(connection)
+        text = f"{people.get(old, old)} → {people.get(new, new)}"
+        given = [
+            (experiment, lifecycle.reassign(experiment, new, caller.id, services.now(), text))
+            for experiment in load_experiments(connection, Wanted(owner=old, unfinished=True))
+        ]
+        after = [save_entry(connection, experiment, entry) for experiment, entry in given]
+        for experiment, (_, entry) in zip(after, given, strict=True):
+            announce(connection, services, experiment, entry)
+    return after
 
 
 def unlink_issue(services: Services, caller: Caller, key: str) -> Changed:

@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from backlog.errors import NotFound
 from backlog.experiment import Experiment, Kind
+from backlog.gates import Evidence
 from backlog.goal import Goal
-from backlog.lifecycle import Evidence
 from backlog.metric import DEV, PROD, Metric, RunValue
 from backlog.parity import Parity, compare
 from backlog.progress import Standing, standing

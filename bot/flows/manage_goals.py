@@ -1,4 +1,4 @@
-"""Goals: state one, mark what is ready, change a number with its reason."""
+"""Goals: state one, mark what is ready, change a number with its reason, record what went to production."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,8 +6,9 @@ from typing import Any
 
 from backlog.errors import BacklogError
 from backlog.goal import Goal, Mark, check_goal_key
+from backlog.lifecycle import UNDO_WITHIN
 from bot.flows.services import Caller, Services, acting
-from store.goals import add_goal, edit_goal, find_goal
+from store.goals import add_deployment, add_goal, edit_goal, find_goal, last_goal_act
 
 
 def state_goal(services: Services, caller: Caller, goal: Goal) -> Goal:
@@ -36,3 +37,26 @@ def change_goal(services: Services, caller: Caller, key: str, changes: Mapping[s
         raise BacklogError("Nothing to change.", f'/exp goal edit {key} --target 0.82 "new contract"')
     with acting(services, caller) as connection:
         return edit_goal(connection, find_goal(connection, key), caller.id, services.now(), changes, why)
+
+
+def undo_goal(services: Services, caller: Caller, key: str) -> Goal:
+    """Take back the caller's own last change of a goal, within 15 minutes; the timeline keeps both."""
+    with acting(services, caller) as connection:
+        goal, now = find_goal(connection, key), services.now()
+        who, at, act, before = last_goal_act(connection, goal.key)
+        if act != "edited" or who != caller.id or now - at > UNDO_WITHIN:
+            raise BacklogError(
+                f"The last act on the goal {goal.key} is not a change of yours within the last 15 minutes.",
+                f"/exp goal show {goal.key}, then mend it with /exp goal edit.",
+            )
+        return edit_goal(connection, goal, caller.id, now, before, "", act="undone")
+
+
+def record_deployment(services: Services, caller: Caller, key: str, version: str) -> Goal:
+    """Remember that a version of the goal's model is in production from now on."""
+    if not version.strip():
+        raise BacklogError("A deployment has a version.", f"/exp deployed {key} v12")
+    with acting(services, caller) as connection:
+        goal = find_goal(connection, key)
+        add_deployment(connection, goal.key, caller.id, services.now(), version.strip())
+    return goal

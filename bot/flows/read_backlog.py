@@ -2,26 +2,38 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from backlog import practices
+from backlog.aging import HISTORY_KEPT, Ages, age_in_words, ages_of
 from backlog.errors import GateClosed, NotFound
-from backlog.experiment import Entry, Experiment, Stage
+from backlog.experiment import Entry, Experiment, Stage, Wanted
+from backlog.gates import Lack, check_gates
 from backlog.goal import Goal
 from backlog.issue import Issue
-from backlog.lifecycle import Lack, check_gates
 from backlog.metric import PROD, Metric
 from backlog.practices import practices_of
+from backlog.priority import Priority, priority_of
 from backlog.progress import Standing, standing
 from bot.flows.evidence import gather_evidence
 from bot.flows.progress import progress_lines
-from bot.flows.services import Services
-from store.experiments import find_experiment, load_by_numbers, load_experiments, load_timeline
-from store.goals import find_goal, load_goals, load_past_values
+from bot.flows.services import Caller, Services
+from store.experiments import (
+    count_experiments,
+    find_experiment,
+    finished_ages,
+    last_subject,
+    load_by_numbers,
+    load_experiments,
+    load_followers,
+    load_page,
+    load_timeline,
+)
+from store.goals import find_goal, load_deployments, load_goals, load_past_values
 from store.issues import find_issue
 from store.memory import search
 from store.metrics import load_metrics, run_values
@@ -30,12 +42,16 @@ from store.people import load_people, person_named
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An experiment as a person reads it: names for ids, its issue as last read, progress per environment, what is
-    missing to leave its stage, and its timeline with names."""
+    """An experiment as a person reads it: names for ids, its age beside the team's own, its priority with the
+    arithmetic, its issue as last read, what follows from it, progress per environment, what is missing to leave its
+    stage, and its timeline with names."""
 
     experiment: Experiment
     owner: str
     age_days: int | None
+    age: str = ""
+    priority: Priority = field(default_factory=lambda: Priority(None, ""))
+    followers: tuple[str, ...] = ()
     issue: Issue | None = None
     progress: tuple[str, ...] = ()
     missing: tuple[Lack, ...] = ()
@@ -45,7 +61,7 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class ShownGoal:
     """A goal with the best so far in words, its metrics, how many experiments stand in each stage, which practices
-    hold and why, and the numbers it had before."""
+    hold and why, the numbers it had before, and what went to production when."""
 
     goal: Goal
     best: str
@@ -53,14 +69,35 @@ class ShownGoal:
     stages: Mapping[Stage, int]
     practices: Sequence[tuple[str, bool, str]]
     past: Sequence[tuple[datetime, str, Mapping[str, Any]]]
+    deployments: Sequence[tuple[datetime, str]] = ()
 
 
-def list_experiments(services: Services, *, stage: str, goal: str, owner: str) -> list[Shown]:
-    """Experiments matching all filters that are not empty, in the order of their numbers."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the experiments asked for, and how many there are in all."""
+
+    shown: list[Shown]
+    total: int
+
+
+def list_experiments(
+    services: Services, wanted: Wanted, *, limit: int | None = None, page: int = 1, by_priority: bool = False
+) -> Page:
+    """One page of what is wanted, the unfinished first; by priority, what has a score comes before what has none.
+    Raises NotFound for a goal that does not exist."""
+    now = services.now()
     with services.database.read() as connection:
+        if wanted.goal:
+            wanted = replace(wanted, goal=find_goal(connection, wanted.goal).key)
         people = load_people(connection)
-        found = load_experiments(connection, stage=stage, goal=goal, owner=owner)
-    return [_shown(experiment, people, services.now()) for experiment in found]
+        total = count_experiments(connection, wanted, now)
+        offset = (page - 1) * limit if limit else 0
+        if by_priority:
+            every = [_shown(e, people, services) for e in load_page(connection, wanted, now, None)]
+            every.sort(key=lambda shown: -(shown.priority.score or 0))
+            return Page(every[offset : offset + limit if limit else None], total)
+        found = load_page(connection, wanted, now, limit, offset)
+    return Page([_shown(experiment, people, services) for experiment in found], total)
 
 
 def find_past(services: Services, words: str, *, every_word: bool = True, limit: int = 20) -> list[Shown]:
@@ -68,7 +105,7 @@ def find_past(services: Services, words: str, *, every_word: bool = True, limit:
     with services.database.read() as connection:
         people = load_people(connection)
         found = load_by_numbers(connection, search(connection, words, every_word=every_word, limit=limit))
-    return [_shown(experiment, people, services.now()) for experiment in found]
+    return [_shown(experiment, people, services) for experiment in found]
 
 
 def show_experiment(services: Services, key: str) -> Shown:
@@ -76,8 +113,12 @@ def show_experiment(services: Services, key: str) -> Shown:
     with services.database.read() as connection:
         experiment = find_experiment(connection, key)
         people = load_people(connection)
+        shown = _shown(experiment, people, services)
+        ages = ages_of(finished_ages(connection, HISTORY_KEPT)) if shown.age_days is not None else Ages()
         return replace(
-            _shown(experiment, people, services.now()),
+            shown,
+            age="" if shown.age_days is None else age_in_words(shown.age_days, ages),
+            followers=tuple(load_followers(connection, experiment.key)),
             issue=find_issue(connection, experiment.issue_key) if experiment.issue_key else None,
             progress=tuple(progress_lines(connection, experiment)),
             missing=_missing(connection, services, experiment),
@@ -85,8 +126,22 @@ def show_experiment(services: Services, key: str) -> Shown:
         )
 
 
-def _shown(experiment: Experiment, people: Mapping[str, str], now: datetime) -> Shown:
-    return Shown(experiment, people.get(experiment.owner, experiment.owner), experiment.age_days(now))
+def _shown(experiment: Experiment, people: Mapping[str, str], services: Services) -> Shown:
+    return Shown(
+        experiment,
+        people.get(experiment.owner, experiment.owner),
+        experiment.age_days(services.now()),
+        priority=priority_of(experiment, services.rules.weights),
+    )
+
+
+def last_act_of(services: Services, caller: Caller) -> str:
+    """What the caller acted on last: an experiment's key or `goal:churn`. Raises NotFound for a newcomer."""
+    with services.database.read() as connection:
+        subject = last_subject(connection, caller.id)
+    if not subject:
+        raise NotFound("You have not done anything here yet.", "/exp help")
+    return subject
 
 
 def _missing(connection: Connection, services: Services, experiment: Experiment) -> tuple[Lack, ...]:
@@ -110,8 +165,9 @@ def show_goal(services: Services, key: str) -> ShownGoal:
             for m in metrics
             if m.name == goal.metric and (stands := standing(run_values(connection, m), m.better))
         ]
-        experiments = load_experiments(connection, goal=goal.key)
+        experiments = load_experiments(connection, Wanted(goal=goal.key))
         past = load_past_values(connection, goal.key)
+        deployments = load_deployments(connection, goal.key)
     stages = Counter(e.stage for e in experiments)
     return ShownGoal(
         goal=goal,
@@ -120,6 +176,7 @@ def show_goal(services: Services, key: str) -> ShownGoal:
         stages={stage: stages[stage] for stage in Stage if stages[stage]},
         practices=practices_of(_practice(goal, metrics, standings, experiments)),
         past=past,
+        deployments=deployments,
     )
 
 

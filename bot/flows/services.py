@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from backlog.cadence import Weekly
 from backlog.issue import Issue
 from backlog.policy import Rules
+from bot.roles import NotAllowed, Role, Roles
 from integrations.sources.source import Source
 from store.database import Database
-from store.people import first_delivery, save_person
+from store.people import first_delivery, groups_of, load_people, members_of, save_person
 
 
 class Landed(Protocol):
@@ -38,6 +39,7 @@ class Messenger(Protocol):
     def update(self, channel_id: str, ts: str, text: str, blocks: Sequence[dict[str, Any]]) -> None: ...
     def find(self, channel: str, key: str, oldest: datetime, thread_ts: str = "") -> Landed | None: ...
     def respond(self, response_url: str, text: str, blocks: Sequence[dict[str, Any]]) -> None: ...
+    def group_members(self, group: str) -> list[str]: ...
 
 
 class Tracker(Protocol):
@@ -78,6 +80,7 @@ class Services:
     database: Database
     now: Callable[[], datetime]
     rules: Rules = field(default_factory=Rules)
+    roles: Roles = field(default_factory=Roles)
     messenger: Messenger | None = None
     tracker: Tracker | None = None
     sources: Mapping[str, SourcePlan] = field(default_factory=dict)
@@ -92,21 +95,41 @@ class Services:
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who acts, and the key of the delivery that asked for it: the same delivery acts only once. Empty on the
-    command line, where nothing is delivered twice."""
+    command line, where nothing is delivered twice and the role is the command line's own."""
 
     id: str
     name: str
     delivery: str = ""
+    role: Role | None = None
 
 
 class AlreadyDone(Exception):
     """This delivery was handled before; there is nothing left to do or to say."""
 
 
+def require(connection: Connection, services: Services, caller: Caller, act: str, needs: Role = Role.MEMBER) -> None:
+    """Raise NotAllowed, naming who may, unless the caller's role suffices."""
+    held = caller.role or services.roles.role_of(caller.id, groups_of(connection, caller.id))
+    if held.rank < needs.rank:
+        people = load_people(connection)
+        who = members_of(connection, services.roles.who_may(needs))
+        raise NotAllowed(act, held, needs, ", ".join(people.get(person_id, person_id) for person_id in who))
+
+
+def require_role(services: Services, caller: Caller, act: str, needs: Role = Role.MEMBER) -> None:
+    """The same for an act that opens no transaction of its own."""
+    with services.database.read() as connection:
+        require(connection, services, caller, act, needs)
+
+
 @contextmanager
-def acting(services: Services, caller: Caller) -> Iterator[Connection]:
-    """One act in one transaction. Raises AlreadyDone when this delivery has acted before."""
+def acting(
+    services: Services, caller: Caller, act: str = "change the backlog", needs: Role = Role.MEMBER
+) -> Iterator[Connection]:
+    """One act in one transaction. Raises AlreadyDone when this delivery has acted before, and NotAllowed where the
+    caller's role does not suffice."""
     with services.database.write() as connection:
+        require(connection, services, caller, act, needs)
         if caller.delivery and not first_delivery(connection, caller.delivery, services.now()):
             raise AlreadyDone(caller.delivery)
         save_person(connection, caller.id, caller.name)

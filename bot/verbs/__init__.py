@@ -3,7 +3,7 @@
 Add a verb as a click command on `exp` in the file of its family, or a new file imported here.
 """
 
-from bot.verbs import experiments, goals, metrics, reporting
+from bot.verbs import decisions, experiments, goals, metrics, reading, reporting
 from bot.verbs.answer import Answer, Table
 from bot.verbs.grammar import Deferred, Request, answer, exp, help_option, split_line
 
@@ -16,10 +16,12 @@ __all__ = [
     "Request",
     "Table",
     "answer",
+    "decisions",
     "exp",
     "experiments",
     "goals",
     "metrics",
+    "reading",
     "reporting",
     "split_line",
 ]

@@ -1,26 +1,30 @@
 """Verbs on experiments: from the idea to the decision."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
-from backlog.cadence import read_span
 from backlog.errors import BacklogError
-from backlog.experiment import Decision, Experiment, Kind, Outcome, Stage
+from backlog.experiment import Experiment, Kind, Stage
 from backlog.policy import APPETITE_DAYS
+from backlog.priority import SCORES, priority_of
 from bot.flows import change_experiment as flow
 from bot.flows.change_experiment import Changed
 from bot.flows.link_issue import link_issue
-from bot.flows.read_backlog import Shown, find_past, list_experiments, resolve_person, show_experiment
-from bot.verbs.answer import Answer, table_of
+from bot.flows.manage_goals import undo_goal
+from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
+from bot.verbs.answer import Answer
 from bot.verbs.grammar import Request, exp
 
 F = TypeVar("F", bound=Callable[..., Any])
 pass_request = click.make_pass_decorator(Request)
 KINDS = click.Choice([kind.value for kind in Kind], case_sensitive=False)
 STAGES = click.Choice([stage.value for stage in Stage], case_sensitive=False)
+SCORE = click.IntRange(1, 5)
+DAY = click.DateTime(["%Y-%m-%d"])
+GOAL = "goal:"  # before a goal's key, where a subject may be a goal or an experiment
 SIMILAR = 3  # past experiments that `new` shows
 APPETITES = click.Choice(list(APPETITE_DAYS), case_sensitive=False)
 
@@ -35,17 +39,21 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @click.option("--goal", default="", help="The goal it serves.")
 @click.option("--kind", type=KINDS, default=Kind.IMPROVEMENT.value, help="What it is for.")
 @click.option("--appetite", type=APPETITES, help="How long we bet before looking again.")
+@click.option("--follows", "parent", default="", help="The experiment it follows from.")
+@click.option("--dry-run", is_flag=True, help="Only show the nearest past ones; nothing is created.")
 @pass_request
-def new(request: Request, /, title: tuple[str, ...], goal: str, kind: str, appetite: str | None) -> Answer:
+def new(request: Request, /, title: tuple[str, ...], dry_run: bool, **fields: Any) -> Answer:
     """Put an idea on the backlog: /exp new "Char-level tokens raise recall" """
     past = find_past(request.services, " ".join(title), every_word=False, limit=SIMILAR)
-    done = flow.create_experiment(
-        request.services, request.caller, " ".join(title), kind=Kind(kind), goal=goal, appetite=appetite or ""
-    )
-    key = done.experiment.key
     similar = [f"Like it: {s.experiment.key} {s.experiment.title}{_found(s)}" for s in past]
+    given = {**fields, "kind": Kind(fields["kind"]), "appetite": fields["appetite"] or "", "dry_run": dry_run}
+    done = flow.create_experiment(request.services, request.caller, " ".join(title), **given)
+    key = done.experiment.key
+    if dry_run:
+        nearest = similar or ["Nothing like it was tried before."]
+        return Answer(f"Nothing is created. It would be {key}: {done.experiment.title}", more=(*nearest,), data=None)
     follow = f'/exp frame {key} --hypothesis "we believe … will result in … we will know when …"'
-    return _said(done, f"{key} is on the backlog: {done.experiment.title}", *similar, f"Next: {follow}")
+    return said(done, f"{key} is on the backlog: {done.experiment.title}", *similar, f"Next: {follow}")
 
 
 def _found(shown: Shown) -> str:
@@ -69,7 +77,7 @@ def frame(request: Request, /, key: str, **fields: Any) -> Answer:
     """Say what an experiment asks and how its answer will be known."""
     given = {name: _word(name, value) for name, value in fields.items() if value is not None}
     done = flow.frame_experiment(request.services, request.caller, key, given)
-    return _said(done, f"{done.experiment.key} is {done.experiment.stage}: {done.entry.text} set.")
+    return said(done, f"{done.experiment.key} is {done.experiment.stage}: {', '.join(sorted(given))} set.")
 
 
 @exp.command("edit")
@@ -77,14 +85,21 @@ def frame(request: Request, /, key: str, **fields: Any) -> Answer:
 @click.option("--title", help="A new title.")
 @click.option("--owner", help="Who owns it: @name.")
 @click.option("--appetite", type=APPETITES, help="How long we bet before looking again.")
+@click.option("--learning", "learning_value", type=SCORE, help="How much we would learn, 1 to 5.")
+@click.option("--impact", type=SCORE, help="How much it would move the goal, 1 to 5.")
+@click.option("--confidence", type=SCORE, help="How sure we are of that, 1 to 5.")
+@click.option("--effort", type=SCORE, help="How much work it is, 1 to 5.")
 @pass_request
-def edit(request: Request, /, key: str, title: str | None, owner: str | None, appetite: str | None) -> Answer:
-    """Change title, owner or appetite."""
-    fields = {"title": title, "appetite": appetite, "owner": owner and resolve_person(request.services, owner)}
-    done = flow.edit_experiment(
-        request.services, request.caller, key, {name: value for name, value in fields.items() if value}
-    )
-    return _said(done, f"{done.experiment.key}: {done.entry.text} changed.")
+def edit(request: Request, /, key: str, owner: str | None, **fields: Any) -> Answer:
+    """Change title, owner, appetite, or the scores of its priority."""
+    given = {name: _word(name, value) for name, value in fields.items() if value is not None}
+    if owner:
+        given["owner"] = resolve_person(request.services, owner)
+    done = flow.edit_experiment(request.services, request.caller, key, given)
+    changed = ", ".join(name.replace("_", " ") for name in sorted(given))
+    priority = priority_of(done.experiment, request.services.rules.weights).arithmetic
+    scored = [f"Priority: {priority}"] if {*given} & {*SCORES} else []
+    return said(done, f"{done.experiment.key}: {changed} changed.", *scored)
 
 
 @exp.command("move")
@@ -96,7 +111,7 @@ def edit(request: Request, /, key: str, title: str | None, owner: str | None, ap
 def move(request: Request, /, key: str, stage: str, over: str, reason: str) -> Answer:
     """Enter another stage; every gate on the way must hold, going back is counted."""
     done = flow.move_experiment(request.services, request.caller, key, Stage(stage), over=over, reason=reason)
-    return _said(done, f"{done.experiment.key} is {done.experiment.stage}.")
+    return said(done, f"{done.experiment.key} is {done.experiment.stage}.")
 
 
 @exp.command("start")
@@ -106,17 +121,19 @@ def move(request: Request, /, key: str, stage: str, over: str, reason: str) -> A
 def start(request: Request, /, key: str, over: str) -> Answer:
     """Commit to an experiment: its age counts from now."""
     done = flow.move_experiment(request.services, request.caller, key, Stage.RUNNING, over=over)
-    return _said(done, f"{done.experiment.key} is running.")
+    return said(done, f"{done.experiment.key} is running.")
 
 
 @exp.command("block")
 @click.argument("key")
 @text_argument("reason")
+@click.option("--until", type=DAY, help="The day to ask again: 2027-03-01.")
 @pass_request
-def block(request: Request, /, key: str, reason: tuple[str, ...]) -> Answer:
+def block(request: Request, /, key: str, reason: tuple[str, ...], until: datetime | None) -> Answer:
     """Say what it waits for."""
-    done = flow.block_experiment(request.services, request.caller, key, " ".join(reason))
-    return _said(done, f"{done.experiment.key} is blocked: {done.experiment.blocked_reason}")
+    day = until.date() if until else None
+    done = flow.block_experiment(request.services, request.caller, key, " ".join(reason), day)
+    return said(done, f"{done.experiment.key} is blocked: {done.experiment.blocked_reason}")
 
 
 @exp.command("unblock")
@@ -125,19 +142,19 @@ def block(request: Request, /, key: str, reason: tuple[str, ...]) -> Answer:
 def unblock(request: Request, /, key: str) -> Answer:
     """Lift the block."""
     done = flow.unblock_experiment(request.services, request.caller, key)
-    return _said(done, f"{done.experiment.key} is no longer blocked.")
+    return said(done, f"{done.experiment.key} is no longer blocked.")
 
 
 @exp.command("park")
 @click.argument("key")
 @text_argument("reason")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The day to look again: 2027-03-01.")
+@click.option("--until", type=DAY, help="The day to look again: 2027-03-01.")
 @pass_request
 def park(request: Request, /, key: str, reason: tuple[str, ...], until: datetime | None) -> Answer:
     """Put it aside; moving it brings it back."""
     day = until.date() if until else None
     done = flow.park_experiment(request.services, request.caller, key, " ".join(reason), day)
-    return _said(done, f"{done.experiment.key} is parked{f' until {day}' if day else ''}.")
+    return said(done, f"{done.experiment.key} is parked{f' until {day}' if day else ''}.")
 
 
 @exp.command("hill")
@@ -147,7 +164,7 @@ def park(request: Request, /, key: str, reason: tuple[str, ...], until: datetime
 def hill(request: Request, /, key: str, position: str) -> Answer:
     """Say whether it is still figured out (uphill) or only carried out (downhill)."""
     done = flow.set_hill(request.services, request.caller, key, position)
-    return _said(done, f"{done.experiment.key} is {position}.")
+    return said(done, f"{done.experiment.key} is {position}.")
 
 
 @exp.command("checkpoint")
@@ -157,26 +174,36 @@ def hill(request: Request, /, key: str, position: str) -> Answer:
 def checkpoint(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
     """Record the look that the appetite asks for."""
     done = flow.checkpoint_experiment(request.services, request.caller, key, " ".join(text))
-    return _said(done, f"Checkpoint kept on {done.experiment.key}.")
-
-
-@exp.command("extend")
-@click.argument("key")
-@text_argument("reason")
-@pass_request
-def extend(request: Request, /, key: str, reason: tuple[str, ...]) -> Answer:
-    """Bet one more appetite; counted, and only on new runs."""
-    done = flow.extend_experiment(request.services, request.caller, key, " ".join(reason))
-    return _said(done, f"{done.experiment.key} is extended, {done.entry.text}")
+    return said(done, f"Checkpoint kept on {done.experiment.key}.")
 
 
 @exp.command("undo")
-@click.argument("key")
+@click.argument("key", required=False)
 @pass_request
-def undo(request: Request, /, key: str) -> Answer:
-    """Take back your own last act on it, within 15 minutes."""
+def undo(request: Request, /, key: str | None) -> Answer:
+    """Take back your own last act, within 15 minutes; with a key, your last act there."""
+    key = key or last_act_of(request.services, request.caller)
+    if key.startswith(GOAL):
+        goal = undo_goal(request.services, request.caller, key.removeprefix(GOAL))
+        return Answer(f"Your last change of the goal {goal.key} is undone.", data={"key": goal.key})
     done = flow.undo_last(request.services, request.caller, key)
-    return _said(done, f'"{done.entry.text}" on {done.experiment.key} is undone; it is {done.experiment.stage}.')
+    return said(done, f'"{done.entry.text}" on {done.experiment.key} is undone; it is {done.experiment.stage}.')
+
+
+@exp.command("reassign")
+@click.argument("old", metavar="@OLD")
+@click.argument("new", metavar="@NEW")
+@pass_request
+def reassign(request: Request, /, old: str, new: str) -> Answer:
+    """Give everything unfinished of one person to another."""
+    ids = [resolve_person(request.services, person) for person in (old, new)]
+    given = flow.reassign_all(request.services, request.caller, *ids)
+    names = people_by_id(request.services)
+    was, now = (names.get(person, person) for person in ids)
+    if not given:
+        return Answer(f"{was} has nothing unfinished.", data=[])
+    keys = [experiment.key for experiment in given]
+    return Answer(f"{len(keys)} from {was} to {now}: {', '.join(keys)}", data=keys)
 
 
 @exp.command("note")
@@ -186,31 +213,7 @@ def undo(request: Request, /, key: str) -> Answer:
 def note(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
     """Keep a sentence; also a Jira comment that names its author."""
     done = flow.note_experiment(request.services, request.caller, key, " ".join(text))
-    return _said(done, f"Noted on {done.experiment.key}.")
-
-
-@exp.command("outcome")
-@click.argument("key")
-@click.argument("outcome", type=click.Choice([outcome.value for outcome in Outcome], case_sensitive=False))
-@text_argument("learning")
-@click.option("--next", "next_key", default="", help="The experiment that follows from it.")
-@pass_request
-def outcome(request: Request, /, key: str, outcome: str, learning: tuple[str, ...], next_key: str) -> Answer:
-    """Say what we found and the sentence worth keeping."""
-    done = flow.record_outcome(request.services, request.caller, key, Outcome(outcome), " ".join(learning), next_key)
-    ask = f'/exp decide {done.experiment.key} {"|".join(Decision)} "why"'
-    return _said(done, f"{done.experiment.key} has the outcome {outcome}.", f"Next: {ask}")
-
-
-@exp.command("decide")
-@click.argument("key")
-@click.argument("decision", type=click.Choice([decision.value for decision in Decision], case_sensitive=False))
-@text_argument("reason")
-@pass_request
-def decide(request: Request, /, key: str, decision: str, reason: tuple[str, ...]) -> Answer:
-    """Conclude: say what we do about it, and why."""
-    done = flow.decide_experiment(request.services, request.caller, key, Decision(decision), " ".join(reason))
-    return _said(done, f"{done.experiment.key} is {done.experiment.stage}: {decision}.")
+    return said(done, f"Noted on {done.experiment.key}.")
 
 
 @exp.command("link", slow=True)
@@ -220,7 +223,7 @@ def decide(request: Request, /, key: str, decision: str, reason: tuple[str, ...]
 def link(request: Request, /, key: str, issue_key: str) -> Answer:
     """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345"""
     done = link_issue(request.services, request.caller, key, issue_key)
-    return _said(done, f"{done.experiment.key} is linked to {done.experiment.issue_key}.")
+    return said(done, f"{done.experiment.key} is linked to {done.experiment.issue_key}.")
 
 
 @exp.command("unlink")
@@ -229,121 +232,7 @@ def link(request: Request, /, key: str, issue_key: str) -> Answer:
 def unlink(request: Request, /, key: str) -> Answer:
     """Cut the tie to Jira; nothing is deleted there."""
     done = flow.unlink_issue(request.services, request.caller, key)
-    return _said(done, f"{done.experiment.key} is not linked any more.")
-
-
-@exp.command("list")
-@click.argument("stage", type=STAGES, required=False)
-@click.option("--goal", default="", help="Only of this goal.")
-@click.option("--owner", default="", help="Only of this person: @name.")
-@click.option("--older-than", default="", help="Only those running for longer: 10d.")
-@pass_request
-def list_(request: Request, /, stage: str | None, goal: str, owner: str, older_than: str) -> Answer:
-    """Experiments, by stage."""
-    owner_id = resolve_person(request.services, owner) if owner else ""
-    days = read_span(older_than).days if older_than else -1
-    shown = list_experiments(request.services, stage=stage or "", goal=goal.lower(), owner=owner_id)
-    return _listed([s for s in shown if days < 0 or (s.age_days or 0) > days])
-
-
-@exp.command("find")
-@text_argument("words")
-@pass_request
-def find(request: Request, /, words: tuple[str, ...]) -> Answer:
-    """Search titles, hypotheses, learnings and notes: /exp find focal loss"""
-    shown = find_past(request.services, " ".join(words))
-    if not shown:
-        return Answer(f'Nobody has written of "{" ".join(words)}" yet.', data=[])
-    rows = [(s.experiment.key, s.experiment.stage, s.experiment.title, s.experiment.learning) for s in shown]
-    return Answer(
-        f"{len(shown)} found", table=table_of(("key", "stage", "title", "learning"), rows), data=_all_data(shown)
-    )
-
-
-@exp.command("mine")
-@pass_request
-def mine(request: Request, /) -> Answer:
-    """Your own experiments that are not concluded."""
-    shown = list_experiments(request.services, stage="", goal="", owner=request.caller.id)
-    return _listed([s for s in shown if not s.experiment.stage.finished])
-
-
-def _listed(shown: Sequence[Shown]) -> Answer:
-    if not shown:
-        return Answer("No experiments here yet.", more=('/exp new "Char-level tokens raise recall"',), data=[])
-    rows = [
-        (s.experiment.key, s.experiment.stage, s.experiment.title, s.experiment.goal, s.owner, _age(s)) for s in shown
-    ]
-    headings = ("key", "stage", "title", "goal", "owner", "age")
-    count = f"{len(shown)} experiment{'' if len(shown) == 1 else 's'}"
-    return Answer(count, table=table_of(headings, rows), data=_all_data(shown))
-
-
-@exp.command("show")
-@click.argument("key")
-@pass_request
-def show(request: Request, /, key: str) -> Answer:
-    """One experiment with all that is known."""
-    shown = show_experiment(request.services, key)
-    e = shown.experiment
-    lines = [f"{entry.at:%d %b %H:%M} {who}: {entry.act} {entry.text}".rstrip() for who, entry in shown.timeline]
-    return Answer(
-        f"{e.key} {e.title}",
-        facts=tuple(_facts(shown)),
-        more=tuple(lines),
-        data=_data(shown) | {"timeline": lines},
-    )
-
-
-def _facts(shown: Shown) -> list[tuple[str, str]]:
-    e = shown.experiment
-    issue = shown.issue
-    facts = {
-        "stage": f"{e.stage}{f', went back {e.went_back} times' if e.went_back else ''}",
-        "blocked": e.blocked_reason,
-        "parked": f"{e.parked_reason}{f', until {e.parked_until}' if e.parked_until else ''}",
-        "hill": e.hill,
-        "goal": e.goal,
-        "kind": e.kind,
-        "owner": shown.owner,
-        "issue": f'{issue.key} "{issue.status}"' if issue else e.issue_key,
-        "hypothesis": e.hypothesis,
-        "metric": f"{e.metric} on {e.eval_set or 'no named evaluation set'}" if e.metric else "",
-        "progress": "; ".join(shown.progress),
-        "smallest effect": "" if e.min_effect is None else f"{e.min_effect:g}",
-        "decision it serves": e.serves,
-        "age": _age(shown),
-        "appetite": f"{e.appetite}{f', extended {e.extensions} times' if e.extensions else ''}",
-        "outcome": f"{e.outcome}: {e.learning}" if e.outcome else "",
-        "follow-up": e.next_key,
-        "decision": f"{e.decision}: {e.decision_reason}" if e.decision else "",
-        "to move on": "; ".join(f"{lack} ({remedy})" for lack, remedy in shown.missing),
-    }
-    return [(name, str(value)) for name, value in facts.items() if value]
-
-
-def _age(shown: Shown) -> str:
-    return "" if shown.age_days is None else f"{shown.age_days} d"
-
-
-def _data(shown: Shown) -> dict[str, Any]:
-    e = shown.experiment
-    return {
-        "key": e.key,
-        "title": e.title,
-        "stage": e.stage,
-        "goal": e.goal,
-        "owner": shown.owner,
-        "kind": e.kind,
-        "issue": e.issue_key or None,
-        "outcome": e.outcome,
-        "decision": e.decision,
-        "age_days": shown.age_days,
-    }
-
-
-def _all_data(shown: Sequence[Shown]) -> list[dict[str, Any]]:
-    return [_data(s) for s in shown]
+    return said(done, f"{done.experiment.key} is not linked any more.")
 
 
 def _word(name: str, value: Any) -> Any:
@@ -354,6 +243,6 @@ def _word(name: str, value: Any) -> Any:
     return value
 
 
-def _said(done: Changed, text: str, *more: str) -> Answer:
+def said(done: Changed, text: str, *more: str) -> Answer:
     experiment: Experiment = done.experiment
     return Answer(text, more=(*done.warnings, *more), data={"key": experiment.key, "stage": experiment.stage})

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from backlog.goal import READINESS, Goal, read_mark
-from bot.flows.manage_goals import change_goal, mark_ready, state_goal
+from bot.flows.manage_goals import change_goal, mark_ready, record_deployment, state_goal
 from bot.flows.read_backlog import list_goals, show_goal
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request, text_argument
@@ -64,6 +64,7 @@ def show(request: Request, /, key: str | None) -> Answer:
             if name in ("baseline", "target")
         ),
         *((f"{'✓' if holds else '✗'} {name}", why) for name, holds, why in shown.practices),
+        *(("in production", f"{version} since {at:%d %b %Y}") for at, version in shown.deployments[-1:]),
         ("experiments", ", ".join(f"{count} {stage}" for stage, count in shown.stages.items())),
     ]
     rows = [(m.name, m.environment, m.source, m.key, m.aggregation, m.better, m.eval_set) for m in shown.metrics]
@@ -113,15 +114,29 @@ def ready(request: Request, /, key: str, **marks: str | None) -> Answer:
 @goal.command("edit")
 @click.argument("key")
 @text_argument("why", required=False)
+@click.option("--statement", help="What the business wants.")
+@click.option("--not", "anti_goals", multiple=True, help="What it is not about; replaces those there were.")
+@click.option("--guardrail", "guardrails", multiple=True, help="What must not get worse; replaces those there were.")
+@click.option("--stakeholder", "stakeholders", multiple=True, help="Who waits for it; replaces those there were.")
 @click.option("--metric", help="The metric that stands for it.")
 @click.option("--baseline", type=float, help="Where we stand.")
 @click.option("--target", type=float, help="Where we want to be.")
 @pass_request
 def edit(request: Request, /, key: str, why: tuple[str, ...], **fields: Any) -> Answer:
-    """Change a goal's numbers; the old ones stay on its timeline."""
-    changes = {name: value for name, value in fields.items() if value is not None}
+    """Change a goal; its old numbers stay on its timeline: /exp goal edit churn --target 0.82 "new contract" """
+    changes = {name: value for name, value in fields.items() if value not in (None, (), "")}
     done = change_goal(request.services, request.caller, key, changes, " ".join(why))
     return Answer(f"Goal {done.key}: {', '.join(changes)} changed.", data={"key": done.key})
+
+
+@exp.command("deployed")
+@click.argument("key", metavar="GOAL")
+@click.argument("version")
+@pass_request
+def deployed(request: Request, /, key: str, version: str) -> Answer:
+    """Record that a version of a goal's model went to production: /exp deployed churn v12"""
+    goal = record_deployment(request.services, request.caller, key, version)
+    return Answer(f"{goal.key}: {version} is in production.", data={"key": goal.key, "version": version})
 
 
 def _number(value: float | None) -> str:

@@ -29,11 +29,13 @@ ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, and whether a slow verb may be answered later instead of at once."""
+    """Who asks, whether a slow verb may be answered later instead of at once, and how many rows of a list the surface
+    shows at once; None for all."""
 
     services: Services
     caller: Caller
     may_defer: bool = False
+    rows: int | None = None
 
 
 class Deferred(Exception):
@@ -78,9 +80,21 @@ def exp() -> None:
     """Experiments without sprints: one line each."""
 
 
+# The menu follows the work; a verb not named here comes last.
+BY_TASK = (
+    "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
+    "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "report",
+    "policy", "sync", "reassign", "unlink",
+)  # fmt: skip
+
+
+def _task(verb: str) -> int:
+    return BY_TASK.index(verb) if verb in BY_TASK else len(BY_TASK)
+
+
 def menu() -> Answer:
     """All verbs by what one wants to do."""
-    facts = tuple((name, verb.get_short_help_str(limit=80)) for name, verb in exp.commands.items())
+    facts = tuple((name, exp.commands[name].get_short_help_str(limit=80)) for name in sorted(exp.commands, key=_task))
     return Answer("What would you like to do?", facts=facts, more=("/exp VERB --help tells more about one.",))
 
 
@@ -105,7 +119,8 @@ def split_line(line: str) -> list[str]:
 def answer(words: Sequence[str], request: Request) -> Answer:
     """What the line does, said. Raises Deferred for a slow verb that may be answered later, and AlreadyDone for a
     delivery that was handled before; everything a person can mend comes back as a refusal with its remedy."""
-    context = click.Context(exp, info_name="/exp", obj=request)
+    # A phone begins a word with a capital: options and choices are read in any case.
+    context = click.Context(exp, info_name="/exp", obj=request, token_normalize_func=str.lower)
     try:
         name, verb, rest = exp.resolve_command(context, list(words) or ["help"])
         with verb.make_context(name, rest, parent=context) as inner:

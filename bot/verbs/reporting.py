@@ -4,7 +4,7 @@ import json
 
 import click
 
-from bot.flows.services import ReportPlan
+from bot.flows.services import ReportPlan, require_role
 from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import find_plan, preview_report, render, write_report
 from bot.verbs.answer import Answer, table_of
@@ -17,6 +17,7 @@ from bot.verbs.grammar import Request, exp
 @pass_request
 def sync(request: Request, /, full: bool) -> Answer:
     """Read Jira now."""
+    require_role(request.services, request.caller, "read Jira now")
     done = sync_backlog(request.services, full)
     text = f"Read {done.issues} issues from Jira."
     return Answer(text, data={"issues": done.issues, "pages": done.pages})
@@ -59,6 +60,7 @@ def preview(request: Request, /, name: str, audience: str) -> Answer:
 @pass_request
 def post(request: Request, /, name: str, audience: str) -> Answer:
     """Post the report of this period now; a period is posted once."""
+    require_role(request.services, request.caller, "post a report")
     plan: ReportPlan = find_plan(request.services, name, audience)
     written, fresh = write_report(request.services, plan, request.services.now())
     where = plan.channel or request.services.channel or "no channel: set [slack] channel in config.toml"

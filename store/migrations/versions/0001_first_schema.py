@@ -247,7 +247,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_timeline_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_timeline_subject_id"), ["subject", "id"], unique=False)
 
-    op.execute("CREATE VIRTUAL TABLE memory USING fts5 (words, tokenize = 'unicode61 remove_diacritics 2')")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE memory (number INTEGER PRIMARY KEY, words TEXT NOT NULL)")
+        op.execute("CREATE INDEX ix_memory_words ON memory USING gin (to_tsvector('simple', words))")
+    else:
+        op.execute("CREATE VIRTUAL TABLE memory USING fts5 (words, tokenize = 'unicode61 remove_diacritics 2')")
 
 
 def downgrade() -> None:
