@@ -4,6 +4,7 @@ Exits 1 when a ratio misses its bar; absolute figures are printed and judged by 
 """
 
 import json
+import math
 import sys
 import tempfile
 import time
@@ -25,15 +26,20 @@ from backlog import lifecycle
 from backlog.experiment import Entry, Kind, Stage
 from backlog.goal import Goal
 from backlog.metric import Better, Metric, Reading
+from bench.backlog import EXPERIMENTS as YEARS
+from bench.backlog import fill_years
 from bench.floors.bolt import bare_bolt
 from bench.floors.http import pull_pages
 from bench.floors.report import ADAPTER, read_and_write
+from bench.floors.sql import read_rows
 from bot.config import Settings, load_settings
-from bot.flows.services import ReportPlan, Services
+from bot.flows.services import Caller, ReportPlan, Services
 from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import preview_report, render
 from bot.slack.app import open_app
+from bot.slack.blocks import TABLE_ROWS
 from bot.slack.endpoint import SlackEndpoint
+from bot.verbs import Request, answer, split_line
 from bot.web import open_web
 from bot.wiring import open_services
 from integrations.jira.issues import FIELDS
@@ -69,7 +75,7 @@ def main() -> int:
     """Measure everything; returns the exit code."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        lines = [line for measure in (acks, pulls, reports) for line in measure(folder, running)]
+        lines = [line for measure in (acks, backlogs, pulls, reports) for line in measure(folder, running)]
     out = Path("bench-out/bench.json")
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps([asdict(line) for line in lines], indent=2))
@@ -115,6 +121,32 @@ def _ack(url: str, line: str, count: int = 100) -> float:
             times.append((time.perf_counter() - began) * 1000)
             assert answer.status_code == 200, answer.text
     return median(times)
+
+
+def backlogs(folder: Path, running: ExitStack) -> Iterator[Measured]:
+    """What people read most, over 10,000 experiments with 200,000 timeline entries, beside bare SQL for the same
+    rows. The issue's bar is absolute, 50 ms at p95, so people judge it."""
+    _, services = _open(folder, "years", "http://127.0.0.1:9")
+    fill_years(services.database, NOW)
+    asked = Request(services, Caller("U7", "person 7"), rows=TABLE_ROWS)
+    lines = {
+        "list": "list",
+        "mine": "mine",
+        "show": "show EXP-5000",
+        "find": "find focal loss",
+        "near": 'new "Focal loss raises recall of an encoder" --dry-run',
+    }
+    for verb, line in lines.items():
+        assert not answer(split_line(line), asked).problem
+        mine = partial(_p95, partial(answer, split_line(line), asked))
+        floor = partial(_p95, partial(read_rows, folder / "years.db", verb))
+        yield compare(f"{line} of {YEARS:,} experiments, p95", mine, floor, "ms", None)
+    services.database.close()
+
+
+def _p95(work: Callable[[], object], count: int = 60) -> float:
+    """Milliseconds that 95 of 100 calls take at most."""
+    return sorted(_seconds(work) * 1000 for _ in range(count))[math.ceil(0.95 * count) - 1]
 
 
 def pulls(folder: Path, running: ExitStack) -> Iterator[Measured]:

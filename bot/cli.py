@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -127,6 +127,68 @@ def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = 
 
 
 @app.command()
+def export(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")] = Path("backlog-export"),
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Write the whole backlog as JSON Lines and CSV."""
+    from bot.flows.export_backlog import count_backlog, export_backlog
+
+    with _opened(config) as (_, services), _progress("writing", count_backlog(services)) as step:
+        rows = export_backlog(services, output, step)
+    typer.echo(f"Wrote {rows} rows to {output}: backlog.jsonl, and one CSV a table.")
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="What export wrote: its folder or backlog.jsonl; a sheet with --csv.")],
+    sheet: Annotated[bool, typer.Option("--csv", help="It is a spreadsheet of ideas, one a line.")] = False,
+    columns: Annotated[list[str] | None, typer.Option("--map", help="field=Column, such as title=Summary.")] = None,
+    goal: Annotated[str, typer.Option(help="With --csv: the goal of lines that name none.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Read an export into an empty backlog, or add the ideas of a spreadsheet."""
+    from bot.flows.import_backlog import import_backlog, read_rows
+    from bot.flows.services import require_role
+    from bot.roles import Role
+
+    with _opened(config) as (settings, services):
+        caller = _caller(settings)
+        if sheet:
+            _import_sheet(services, caller, path, columns or [], goal, dry_run)
+            return
+        require_role(services, caller, "import a backlog", Role.ADMIN)
+        with _progress("reading", sum(1 for _ in read_rows(path))) as step:
+            done = import_backlog(services, path, dry_run, step)
+    if done.known:
+        typer.echo(f"All {done.rows} rows are here already; nothing changed.")
+    else:
+        typer.echo(f"{'Would import' if dry_run else 'Imported'} {done.rows} rows from {path}.")
+
+
+def _import_sheet(
+    services: "Services", caller: "Caller", path: Path, columns: list[str], goal: str, dry_run: bool
+) -> None:
+    from bot.flows.import_sheet import import_sheet, read_sheet
+    from bot.verbs.answer import table_of
+
+    mapping = dict(pair.split("=", 1) for pair in columns if "=" in pair)
+    if len(mapping) < len(columns):
+        _fail("--map needs field=Column, such as --map title=Summary.", code=2)
+    read = read_sheet(services, path, mapping, goal)
+    if dry_run:
+        rows = [(row.line, row.problem or row.known or "new", row.title) for row in read.rows]
+        typer.echo(", ".join(f"{name} ← {column}" for name, column in read.columns.items()))
+        typer.echo(f"not read: {', '.join(read.ignored)}" if read.ignored else "every column is read")
+        typer.echo(table_of(("line", "what", "title"), rows).aligned())
+        raise typer.Exit(1 if any(row.problem for row in read.rows) else 0)
+    made = import_sheet(services, caller, read)
+    known = sum(bool(row.known) for row in read.rows)
+    typer.echo(f"Added {len(made)} experiments; {known} were here already.")
+
+
+@app.command()
 def demo(output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out")) -> None:
     """Play the main job offline against stand-ins of Slack and Jira on this machine."""
     from bot.demo import play
@@ -161,6 +223,16 @@ def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     if text:
         typer.echo(text, err=bool(said.problem) and not as_json)
     raise typer.Exit({"": 0, "refused": 1, "wrong use": 2}[said.problem])
+
+
+@contextmanager
+def _progress(label: str, length: int) -> "Iterator[Callable[[int], None]]":
+    """A bar on standard error, where a person sees it; else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def _caller(settings: "Settings") -> "Caller":

@@ -60,10 +60,10 @@ def _report(services: Services, args: Mapping[str, Any]) -> None:
 def _answer(services: Services, args: Mapping[str, Any]) -> None:
     caller = Caller(args["user"], args["name"], args["delivery"])
     try:
-        said = to_message(answer(split_line(args["line"]), Request(services, caller, rows=TABLE_ROWS)))
+        found = answer(split_line(args["line"]), Request(services, caller, rows=TABLE_ROWS))
     except AlreadyDone:
         return
-    payload = {"response_url": args["response_url"], **said}
+    payload = {"response_url": args["response_url"], **to_message(found, f"/exp {args['line']}")}
     with services.database.write() as connection:
         outbox.put(connection, f"slack:respond:{args['delivery']}", "slack.respond", payload, services.now())
 

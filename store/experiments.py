@@ -118,6 +118,12 @@ def _conditions(wanted: Wanted, now: datetime | None) -> list[ColumnElement[bool
     return conditions
 
 
+def load_titles(connection: Connection) -> dict[str, str]:
+    """The key of the first experiment with each title."""
+    query = select(table.c.title, func.min(table.c.number)).group_by(table.c.title)
+    return {title: f"EXP-{number}" for title, number in connection.execute(query)}
+
+
 def finished_ages(connection: Connection, most: int) -> list[int]:
     """How many whole days the last finished experiments took from *running* to the decision, the latest first."""
     times = (table.c.decided_at, table.c.running_since)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from backlog import gates, lifecycle
+from backlog.aging import ages_of
 from backlog.errors import BacklogError, GateClosed
 from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage, apply, clean_title, replay
 from backlog.gates import Evidence
@@ -14,6 +15,7 @@ from backlog.goal import Answer3, Goal, Mark
 from backlog.metric import Better, Metric
 from backlog.parity import Parity
 from backlog.policy import Rules
+from backlog.priority import Priority, Weights, priority_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 READY = {name: Mark(Answer3.YES) for name in ("labels", "access", "expert", "pipeline")}
@@ -288,3 +290,103 @@ def test_a_checkpoint_is_kept_and_says_something() -> None:
         lifecycle.checkpoint(RUNNING, "ana", NOW, "")
     with pytest.raises(BacklogError, match="it has not run"):
         lifecycle.checkpoint(FRAMED, "ana", NOW, "seen")
+
+
+def test_a_blocked_experiment_is_asked_about_on_its_day() -> None:
+    blocked = apply(RUNNING, lifecycle.block(RUNNING, "ana", NOW, "labels late", (NOW + 2 * DAY).date()))
+    assert passes(blocked, 1) is None
+    asked = lifecycle.pass_time(blocked, NOW + 2 * DAY, Rules())
+    assert asked is not None
+    assert asked.text == "labels late. Is it still? /exp unblock EXP-12"
+    assert apply(blocked, asked).blocked_reason == "labels late", "only a person knows"
+
+
+def test_an_old_experiment_is_named_once_for_each_percentile_and_deciding_is_only_offered() -> None:
+    ages = ages_of(list(range(1, 21)))  # half took 10 days at most, 85 % 17, 95 % 19
+    old = replace(RUNNING, appetite="")
+    found = []
+    for days in range(25):
+        entry = lifecycle.pass_time(old, NOW + days * DAY, Rules(), ages)
+        if entry:
+            old = apply(old, entry)
+            found.append((days, entry.text.partition(":")[2].strip()))
+    assert found == [
+        (11, "older than 50 % of the last 20 finished"),
+        (18, "older than 85 % of the last 20 finished. Is it answered? /exp move EXP-12 deciding"),
+        (20, "older than 95 % of the last 20 finished. Is it answered? /exp move EXP-12 deciding"),
+    ]
+    assert old.stage is Stage.RUNNING
+    assert lifecycle.pass_time(replace(RUNNING, appetite=""), NOW + 99 * DAY, Rules(), ages_of([5] * 9)) is None
+
+
+def test_a_parked_experiment_comes_back_to_where_it_was_and_needs_a_slot_again() -> None:
+    parked = apply(RUNNING, lifecycle.park(RUNNING, "ana", NOW, "after the migration"))
+    with pytest.raises(BacklogError, match="No free slot"):
+        move(parked, Stage.RUNNING, replace(ALL_GOOD, wip_person=2))
+    back = apply(parked, move(parked, Stage.RUNNING))
+    assert (back.parked_reason, back.stage, back.running_since) == ("", Stage.RUNNING, NOW)
+
+
+def test_a_reason_stands_for_parity_only_where_the_observation_ends() -> None:
+    running = replace(FRAMED, stage=Stage.RUNNING)
+    early = apply(running, move(running, Stage.OBSERVING, reason="shadow from today"))
+    assert early.parity_reason == ""
+    late = replace(FRAMED, stage=Stage.DECIDING)
+    assert apply(late, move(late, Stage.DECIDING, reason="labels are late")).parity_reason == "labels are late"
+
+
+def test_what_the_clock_took_to_deciding_is_not_adopted_without_evidence() -> None:
+    spent = replace(RUNNING, stage=Stage.DECIDING, outcome=Outcome.GOOD, learning="better")
+    bare = replace(ALL_GOOD, dev_runs=0, parity=Parity(None, None, None, "no reading in prod yet"))
+    with pytest.raises(GateClosed) as closed:
+        lifecycle.decide(spent, Decision.ADOPT, "looks fine", "ana", NOW, bare)
+    assert len(closed.value.missing) == 2
+    assert lifecycle.decide(spent, Decision.STOP, "no time", "ana", NOW, bare).changes["decision"] is Decision.STOP
+
+
+def test_undoing_a_step_back_passes_no_closed_gate() -> None:
+    timeline = [Entry(NOW, "ana", "created", "t", {"stage": Stage.RUNNING, "kind": Kind.BASELINE})]
+    timeline.append(lifecycle.move(replay(1, timeline), Stage.FRAMED, "ana", NOW, ALL_GOOD, Rules()))
+    with pytest.raises(GateClosed, match="cannot go from framed to running"):
+        lifecycle.undo(replay(1, timeline), timeline, "ana", NOW, replace(ALL_GOOD, goal=None))
+
+
+def test_parking_and_extending_are_decisions_that_conclude_nothing() -> None:
+    parked = lifecycle.decide(RUNNING, Decision.PARK, "after the migration", "ana", NOW, ALL_GOOD)
+    assert apply(RUNNING, parked).parked_reason == "after the migration"
+    extended = lifecycle.decide(
+        RUNNING, Decision.EXTEND, "labels arrive", "ana", NOW, replace(ALL_GOOD, runs_since_bet=2)
+    )
+    assert extended.text == "bet 2: labels arrive (2 runs since the last bet)"
+    assert {d for d in Decision if not d.concludes} == {Decision.PARK, Decision.EXTEND}
+
+
+def test_an_iteration_asks_the_same_question_again_and_a_pivot_another_one() -> None:
+    again = replay(13, [lifecycle.follow_up(FRAMED, "ben", NOW, decision=Decision.ITERATE)])
+    assert (again.title, again.parent, again.owner) == ("Char-level tokens raise recall, iteration 2", "EXP-12", "ana")
+    assert (again.hypothesis, again.metric, again.min_effect) == ("we believe …", "recall", 0.01)
+    third = replay(14, [lifecycle.follow_up(again, "ben", NOW, decision=Decision.ITERATE)])
+    assert third.title == "Char-level tokens raise recall, iteration 3"
+    turned = replay(15, [lifecycle.follow_up(FRAMED, "ben", NOW, "Words instead", Decision.PIVOT)])
+    assert (turned.title, turned.hypothesis, turned.metric) == ("Words instead", "", "recall")
+
+
+def test_nothing_follows_from_itself() -> None:
+    with pytest.raises(BacklogError, match="EXP-12 cannot follow from itself"):
+        lifecycle.follow(FRAMED, "EXP-13", ["EXP-12"], "ana", NOW)
+    assert apply(FRAMED, lifecycle.follow(FRAMED, "EXP-13", ["EXP-2"], "ana", NOW)).parent == "EXP-13"
+
+
+def test_a_question_that_moves_after_the_start_is_seen_to_move() -> None:
+    entry = lifecycle.frame(RUNNING, "ana", NOW, {"min_effect": 0.001, "eval_set": "holdout-v4"})
+    assert entry.text == "eval_set, min_effect 0.01 → 0.001"
+
+
+def test_the_priority_shows_its_arithmetic_and_what_it_lacks() -> None:
+    scored = replace(FRAMED, learning_value=3, impact=4, confidence=5, effort=2)
+    assert priority_of(scored, Weights()) == Priority(30, "3 learning value × 4 impact × 5 confidence ÷ 2 effort = 30")
+    weighted = priority_of(scored, Weights(learning_value=2, effort=0))
+    assert weighted == Priority(180, "3^2 learning value × 4 impact × 5 confidence = 180")
+    lacking = priority_of(replace(scored, effort=None), Weights())
+    assert lacking == Priority(None, "needs effort: /exp edit EXP-12 --effort 3")
+    assert priority_of(FRAMED, Weights()) == Priority(None, "")

@@ -116,7 +116,7 @@ def test_best_so_far_is_kept_per_environment_and_a_diverged_run_is_no_best(world
     run_whole_experiment(world)
     shown = world.type("goal show churn")
     assert "0.71 → 0.76 (dev), 0.755 (prod) → 0.8" in shown
-    assert "best 0.76 in dev, 4 runs; best 0.755 in prod, 1 runs" in world.type("show EXP-1")
+    assert "best 0.76 in dev, 4 runs; best 0.755 in prod, 1 run" in world.type("show EXP-1")
 
 
 def test_the_report_is_posted_on_monday_once_even_after_a_restart(world: World) -> None:

@@ -13,5 +13,6 @@ def progress_lines(connection: Connection, experiment: Experiment) -> list[str]:
     for metric in load_metrics(connection, goal=experiment.goal, name=experiment.metric) if experiment.metric else ():
         stands = standing(run_values(connection, metric, experiment.number), metric.better)
         if stands:
-            lines.append(f"best {stands.best:.4g} in {metric.environment}, {stands.runs} runs")
+            runs = f"{stands.runs} run{'' if stands.runs == 1 else 's'}"
+            lines.append(f"best {stands.best:.4g} in {metric.environment}, {runs}")
     return lines

@@ -46,7 +46,7 @@ def open_app(settings: Slack, services: Services) -> App:
 
     @app.command(settings.command)
     def on_command(ack: Ack, body: dict[str, Any]) -> None:
-        said = to_message(answer_command(services, body))
+        said = to_message(answer_command(services, body), f"{settings.command} {body.get('text') or ''}")
         ack(**said) if said["text"] else ack()
 
     return app

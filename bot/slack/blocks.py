@@ -1,6 +1,7 @@
 """An Answer as Block Kit. Text goes into rich_text, where nothing from outside becomes markup or a mention."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from bot.verbs import Answer
@@ -11,10 +12,15 @@ TEXT_MAX = 2_900  # characters of one element, below the 3,000 that Slack takes
 TABLE_ROWS = 30  # rows a person still reads in a chat
 
 
-def to_message(answer: Answer) -> dict[str, Any]:
-    """`{"text", "blocks"}` for a message, an acknowledgement or a response; empty for an empty answer."""
+def to_message(answer: Answer, typed: str = "") -> dict[str, Any]:
+    """`{"text", "blocks"}` for a message, an acknowledgement or a response; empty for an empty answer.
+
+    A refusal repeats what was `typed`: Slack clears the line once it is sent, and it can be mended and sent again.
+    """
     if answer.message is not None:
         return _report(answer)
+    if answer.problem and typed:
+        answer = replace(answer, more=(*answer.more, f"You typed: {typed}"))
     elements = list(_elements(answer))
     if not elements:
         return {"text": "", "blocks": []}

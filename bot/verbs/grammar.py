@@ -19,11 +19,12 @@ from integrations.http import IntegrationError
 
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 # A phone turns -- into a dash; only a dash that opens a word is an option, one inside a sentence stays.
-LONG_DASH = re.compile(r"(?<!\S)[\u2014\u2013](?=[a-z])")
+LONG_DASH = re.compile(r"(?<!\S)[\u2014\u2013](?=[A-Za-z])")
 TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
 USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 LINK = re.compile(r"<(?:https?|mailto):[^|>]*\|([^>]*)>|<((?:https?|mailto):[^>]*)>")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # nobody types them, and no database need hold them
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
@@ -107,7 +108,8 @@ def help_() -> Answer:
 def split_line(line: str) -> list[str]:
     """The words of a line. Curly quotes, long dashes and Slack's `<@U1|ana>` are read as they were meant; a quote
     inside a word ("it's") is a letter."""
-    text = LINK.sub(lambda match: match[1] or match[2], line)
+    text = CONTROL.sub(" ", line)
+    text = LINK.sub(lambda match: match[1] or match[2], text)
     text = CHANNEL.sub(lambda match: f"#{match[1]}", text)
     text = USER.sub(lambda match: f"@{match[1]}", text)
     text = LONG_DASH.sub("--", text.translate(QUOTES))

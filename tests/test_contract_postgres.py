@@ -1,0 +1,127 @@
+"""The same product on a real PostgreSQL."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from backlog import lifecycle
+from bot.flows.export_backlog import export_backlog
+from bot.flows.import_backlog import import_backlog
+from store.database import Database, open_database
+from store.experiments import add_experiment, find_experiment, load_timeline
+from store.memory import search
+from store.tables import metadata
+from tests import postgres
+from tests.conftest import CONFIG, TestClock, World
+from tests.test_flows import frame, run_whole_experiment, state_goal
+
+pytestmark = pytest.mark.contract
+NOW = TestClock().at
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    found = postgres.binaries()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+    with postgres.running(tmp_path_factory.mktemp("postgres"), found) as url:
+        yield url
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """An empty database."""
+    admin = open_database_raw(server)
+    admin("DROP DATABASE IF EXISTS backlog WITH (FORCE)")
+    admin("CREATE DATABASE backlog")
+    return server.rsplit("/", 1)[0] + "/backlog"
+
+
+def open_database_raw(url: str) -> Callable[[str], None]:
+    from sqlalchemy import create_engine
+
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def run(statement: str) -> None:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+    return run
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = open_database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World], url: str) -> World:
+    return make_world(config=CONFIG.replace("sqlite:///{folder}/scrumbut.db", url))
+
+
+def test_the_migrations_give_exactly_the_tables(database: Database) -> None:
+    with database.read() as connection:
+        options = {"include_name": lambda name, kind, _: not (kind == "table" and name == "memory")}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+
+
+def test_the_whole_way_from_idea_to_decision_and_the_report(world: World) -> None:
+    run_whole_experiment(world)
+    with world.services.database.read() as connection:
+        experiment = find_experiment(connection, "EXP-1")
+        acts = [entry.act for entry in load_timeline(connection, "EXP-1")]
+    assert (experiment.stage, experiment.decision) == ("monitored", "adopt")
+    assert acts == ["created", "framed", "linked", "moved", "started", "moved", "moved", "outcome", "decided"]
+    world.clock.forward(days=7)
+    world.settle()
+    assert [said for said in world.channel() if "Char-level tokens" in said]
+
+
+def test_what_was_learned_is_found_by_its_beginnings_accents_and_parts(world: World) -> None:
+    state_goal(world)
+    world.type('new "Char-level tokens raise recall"')
+    frame(world)
+    world.type('note EXP-1 "leakage in fold 0.2, café/naïve, see val_recall \' & | ! :*"')
+    for words in ("leak fold", "cafe", "NAIVE", "val_rec", "char-level", "0.2"):
+        assert "EXP-1" in world.type(f"find {words}"), words
+    for words in ("nowhere", "' & | !", "fold & nowhere"):
+        assert "EXP-1" not in world.type(f"find {words}").split("You typed")[0].replace(words, ""), words
+    assert "Like it: EXP-1 Char-level tokens raise recall" in world.type('new "Tokens raise cost"')
+
+
+def test_two_people_at_once_get_two_numbers(database: Database) -> None:
+    start = threading.Barrier(8)
+
+    def create() -> None:
+        start.wait()
+        with database.write() as connection:
+            add_experiment(connection, lifecycle.create("An idea", "ana", NOW))
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as connection:
+        assert sorted(search(connection, "idea", every_word=True)) == [*range(1, 9)]
+
+
+def test_a_backlog_moves_from_sqlite_to_postgresql_and_goes_on(
+    make_world: Callable[..., World], url: str, tmp_path: Path
+) -> None:
+    old = make_world()
+    run_whole_experiment(old)
+    export_backlog(old.services, tmp_path / "out")
+    new = make_world(config=CONFIG.replace("sqlite:///{folder}/scrumbut.db", url))
+    import_backlog(new.services, tmp_path / "out")
+    export_backlog(new.services, tmp_path / "again")
+    assert (tmp_path / "again/backlog.jsonl").read_bytes() == (tmp_path / "out/backlog.jsonl").read_bytes()
+    assert "EXP-2 is on the backlog" in new.type('new "Another idea"')
+    assert "Goal speed" in new.type('goal add speed "answer fast"')
