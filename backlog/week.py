@@ -301,16 +301,38 @@ SENTENCES = {
     "parked": "parked: {text}",
     "extended": "extended, {text}",
     "appetite spent": "appetite spent, {text}: waits for a decision",
+    "came back": "came back, {text}",
+    "follows": "follows from {text}",
 }
+GOAL_SENTENCES = {"created": "new goal", "deployed": "{text} went to production"}
+NUMBERS = ("baseline", "target")  # of a goal: what moves stays visible
 
 
 def _changes(known: Known, period: Period) -> Iterable[Change]:
     titles = {e.key: e.title for e in known.situation.experiments}
+    titles |= {f"goal:{goal.key}": goal.statement for goal in known.situation.goals}
     for key, entry in known.entries:
-        sentence = SENTENCES.get(entry.act)
-        if sentence and period.start <= entry.at < period.end:
-            what = sentence.format(stage=entry.changes.get("stage", ""), text=entry.text)
-            yield Change(entry.at, key, titles.get(key, key), what, entry.who)
+        if not period.start <= entry.at < period.end:
+            continue
+        for what in _told(key, entry):
+            yield Change(entry.at, key.removeprefix("goal:"), titles.get(key, key), what, entry.who)
+
+
+def _told(key: str, entry: Entry) -> Iterable[str]:
+    of_goal = key.startswith("goal:")
+    sentence = (GOAL_SENTENCES if of_goal else SENTENCES).get(entry.act)
+    if sentence:
+        yield sentence.format(stage=entry.changes.get("stage", ""), text=entry.text)
+    if of_goal and entry.act in ("edited", "undone"):
+        before, after = entry.changes.get("before", {}), entry.changes.get("after", {})
+        why = f": {entry.text}" if entry.text else ""
+        for name in NUMBERS:
+            if name in after:
+                yield f"{name} moved {_plain(before.get(name))} → {_plain(after[name])}{why}"
+
+
+def _plain(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:g}"
 
 
 def _flow(s: Situation, period: Period) -> Flow:

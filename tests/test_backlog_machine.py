@@ -155,11 +155,11 @@ class Backlog(RuleBasedStateMachine):
         else:
             self.type(who, f"move {key} {list(Stage)[experiment.stage.rank + 1]}")
 
-    @rule(key=keys)
-    def go_far(self, key: str) -> None:
+    @rule(key=keys, runs=st.sampled_from([(0, 3, 1, 1), (0, 3, 0, 1), (0, 2, 1, 1), (0, 3, 1, 0)]), prod=VALUES)
+    def go_far(self, key: str, runs: tuple[int, ...], prod: float) -> None:
         """Ana's straight way, as far as the gates let her."""
-        for runs in (0, 3, 3, 1):
-            self.go_on("U0ANA", key, "--over incident", runs, 0.75)
+        for count, value in zip(runs, (0.75, 0.75, prod, prod), strict=True):
+            self.go_on("U0ANA", key, "--over incident", count, value)
 
     @rule(
         who=people,

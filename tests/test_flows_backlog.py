@@ -128,6 +128,17 @@ def test_undo_without_a_key_takes_back_the_last_act_wherever_it_was(world: World
     assert "labels  yes" in world.type("goal ready churn --expert yes")
 
 
+def test_the_weekly_report_shows_how_a_target_moved_and_what_went_to_production(world: World) -> None:
+    state_goal(world)
+    world.type('goal edit churn --target 0.82 "new contract"')
+    world.type("deployed churn v12")
+    world.clock.forward(days=7)
+    world.settle()
+    told = "\n".join(world.channel())
+    assert "target moved 0.8 → 0.82: new contract" in told
+    assert "v12 went to production" in told
+
+
 def test_a_deployment_is_remembered_with_its_day(world: World) -> None:
     state_goal(world)
     assert "churn: v12 is in production." in world.type("deployed churn v12")

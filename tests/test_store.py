@@ -1,15 +1,19 @@
 """What is remembered: schema, timeline, readings, queue and outbox, on real SQLite."""
 
+import json
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from backlog import lifecycle
 from backlog.errors import BacklogError
@@ -18,13 +22,24 @@ from backlog.gates import Evidence
 from backlog.metric import Aggregation, Better, Metric, Reading
 from backlog.policy import Rules
 from store import ledger, outbox, queue
-from store.database import Database, DatabaseError, open_database
+from store.database import MIGRATIONS, Database, DatabaseError, open_database
 from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
 from store.metrics import add_metric, run_values, save_readings
 from store.tables import metadata
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TIMEOUT, QUIET = timedelta(seconds=10), timedelta(seconds=60)
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """A database as that revision of the schema left it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 @pytest.fixture
@@ -39,6 +54,29 @@ def test_the_migrations_give_exactly_the_tables(database: Database) -> None:
         # The full-text index is SQLite's own kind of table, which metadata cannot describe.
         options = {"include_name": lambda name, kind, _: not (kind == "table" and name.startswith("memory"))}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+
+
+def test_a_backlog_of_the_first_schema_is_upgraded_with_all_it_holds(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    migrate_to(url, "0001")
+    changes = {"kind": "baseline", "owner": "ana", "stage_since": "1970-01-01T00:00:00+00:00"}
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO experiment (number, title, created_at, created_by, stage, kind, owner, min_runs, went_back, "
+            "extensions, stage_since, updated_at) "
+            "VALUES (1, 'Focal loss', 0, 'ana', 'idea', 'baseline', 'ana', 3, 0, 0, 0, 0)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO timeline (subject, at, who, act, text, changes) VALUES ('EXP-1', 0, 'ana', 'created', ?, ?)",
+            ("Focal loss", json.dumps(changes)),
+        )
+    engine.dispose()
+    opened = open_database(url)
+    with opened.read() as connection:
+        experiment = find_experiment(connection, "EXP-1")
+        assert experiment == replay(1, load_timeline(connection, "EXP-1"))
+    opened.close()
 
 
 def test_a_schema_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,11 @@ def policy(request: Request, /) -> Answer:
     """What we dropped of Scrum, why, and what stands in its place."""
     rules = request.services.rules
     days = ", ".join(f"{name} {count} d" for name, count in rules.appetite_days.items())
-    facts = (("WIP limits", f"{rules.wip_person} a person, {rules.wip_goal} a goal"), ("appetites", days))
+    facts = (
+        ("WIP limits", f"{rules.wip_person} a person, {rules.wip_goal} a goal"),
+        ("appetites", days),
+        ("extensions", f"{rules.extensions} by any member, more by a decider"),
+    )
     rows = [(item.but, item.because, item.instead) for item in rules.policy]
     if not rows:
         return Answer("No policy is written yet.", facts, more=("Write it as [[policy]] in config.toml.",), data=[])
