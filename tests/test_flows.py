@@ -330,6 +330,7 @@ def test_goal_show_answers_which_practices_hold_and_keeps_the_old_target(world: 
     assert "✓ infrastructure ready  confirmed" in shown
     assert f"✗ everything tested  {run}" in shown
     assert "→ 0.82" in shown
+    assert "readiness  exists " in shown
     assert "target  was 0.8 until 23 Nov 2026: new contract" in shown
 
 

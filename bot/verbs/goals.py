@@ -63,6 +63,7 @@ def show(request: Request, /, key: str | None) -> Answer:
             for name, before in values.items()
             if name in ("baseline", "target")
         ),
+        ("readiness", _readiness(found)),
         *((f"{'✓' if holds else '✗'} {name}", why) for name, holds, why in shown.practices),
         *(("in production", f"{version} since {at:%d %b %Y}") for at, version in shown.deployments[-1:]),
         ("experiments", ", ".join(f"{count} {stage}" for stage, count in shown.stages.items())),
@@ -73,8 +74,22 @@ def show(request: Request, /, key: str | None) -> Answer:
         f"{found.key}: {found.statement}",
         facts=tuple((name, value) for name, value in facts if value),
         table=table_of(headings, rows) if rows else None,
-        data={"key": found.key, "statement": found.statement, "baseline": found.baseline, "target": found.target},
+        data={
+            "key": found.key,
+            "statement": found.statement,
+            "anti_goals": found.anti_goals,
+            "metric": found.metric,
+            "baseline": found.baseline,
+            "target": found.target,
+            "readiness": {name: found.mark(name).answer for name in READINESS},
+            "practices": {name: holds for name, holds, _ in shown.practices},
+        },
     )
+
+
+def _readiness(found: Goal) -> str:
+    marks = ((name, found.mark(name)) for name in READINESS)
+    return "; ".join(f"{name} {mark.answer}{f' ({mark.note})' if mark.note else ''}" for name, mark in marks)
 
 
 def _past(name: str, at: datetime, why: str, before: float | None) -> str:
