@@ -112,7 +112,8 @@ class Experiment:
     `parent` is the key of the experiment it follows from. `bet_since` is when the current bet of one appetite began,
     `checkpoint_at` its last look, `nudged` the highest percentile of the team's own ages it was held against;
     `blocked_until` and `parked_until` are ISO dates or empty. `learning_value`, `impact`, `confidence` and `effort`
-    are scores from 1 to 5, see `priority.py`. `decision_evidence` is what was known when it was decided.
+    are scores from 1 to 5, see `priority.py`; `jira_priority` is Jira's own word,
+    shared with the issue as the labels are. `decision_evidence` is what was known when it was decided.
     """
 
     number: int
@@ -135,6 +136,8 @@ class Experiment:
     impact: int | None = None
     confidence: int | None = None
     effort: int | None = None
+    labels: tuple[str, ...] = ()
+    jira_priority: str = ""
     issue_id: str = ""
     issue_key: str = ""
     issue_url: str = ""

@@ -19,7 +19,8 @@ class Evidence:
 
     `dev_runs` counts the experiment's finished runs on development data with its evaluation set, `runs_since_bet`
     its runs anywhere since the current bet began; `wip_person` and `wip_goal` count the *other* experiments in
-    progress; `open_kinds` are the kinds with an unfinished experiment on the goal.
+    progress; `issue_ordered` tells that its issue is being made; `open_kinds` are the kinds with an unfinished
+    experiment on the goal.
     """
 
     goal: Goal | None = None
@@ -31,6 +32,7 @@ class Evidence:
     prod_beats_baseline: bool = False
     open_kinds: frozenset[Kind] = frozenset()
     jira_configured: bool = False
+    issue_ordered: bool = False
     wip_person: int = 0
     wip_goal: int = 0
 
@@ -117,9 +119,9 @@ def _appetite(experiment: Experiment, evidence: Evidence) -> Lack | None:
 
 
 def _issue(experiment: Experiment, evidence: Evidence) -> Lack | None:
-    if experiment.issue_id or not evidence.jira_configured:
+    if experiment.issue_id or evidence.issue_ordered or not evidence.jira_configured:
         return None
-    return ("a linked Jira issue", f"/exp link {experiment.key} ML-345")
+    return ("a linked Jira issue", f"/exp link {experiment.key} ML-345, or --create ML for a new one")
 
 
 def _research_last(experiment: Experiment, evidence: Evidence) -> Lack | None:

@@ -1,7 +1,9 @@
 """A Jira issue, reduced to what the backlog may speak of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from backlog.experiment import Stage
 
@@ -9,7 +11,8 @@ from backlog.experiment import Stage
 @dataclass(frozen=True, slots=True)
 class Issue:
     """An issue as last read. `id` is immutable, `key` is not. `category` is Jira's status category key ("new",
-    "indeterminate", "done"); `sprint` is the name of an active or future sprint, empty where there is none."""
+    "indeterminate", "done"); `sprint` is the name of an active or future sprint, empty where there is none;
+    `assignee_id` is the account (Cloud) or the user's name (Data Center)."""
 
     id: str
     key: str
@@ -22,6 +25,9 @@ class Issue:
     updated: datetime
     due: date | None = None
     sprint: str = ""
+    labels: tuple[str, ...] = ()
+    priority: str = ""
+    assignee_id: str = ""
 
     @property
     def done(self) -> bool:
@@ -33,6 +39,39 @@ class Issue:
         """What boxes it in time, in words; empty where nothing does."""
         boxes = [f'sprint "{self.sprint}"' if self.sprint else "", f"due {self.due}" if self.due else ""]
         return " and ".join(box for box in boxes if box)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One line of an issue's changelog, in the form in which fields are compared. `number` orders them."""
+
+    number: int
+    at: datetime
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An issue as it is at this moment in Jira, how its fields came to be, and what Jira's clock said."""
+
+    issue: Issue
+    edits: tuple[Edit, ...]
+    at: datetime | None = None
+
+    def changed_at(self, field: str) -> datetime | None:
+        """When the field last changed, by Jira's clock."""
+        return max((edit.at for edit in self.edits if edit.field == field), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A way to another status, the fields its screen requires, and for each of those the values it allows."""
+
+    id: str
+    to: str
+    required: Mapping[str, tuple[str, ...]]
 
 
 def waits_for_decision(issue: Issue, stage: Stage) -> bool:

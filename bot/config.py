@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from backlog.cadence import read_span, read_weekly
 from backlog.errors import BacklogError
+from backlog.experiment import Stage
 from backlog.policy import APPETITE_DAYS
 from bot.roles import Role, check_person
 
@@ -105,6 +106,9 @@ class Jira(Section):
     pat: SecretStr = SecretStr("")
     jql: str = ""
     deployment: Literal["cloud", "server"] = "cloud"
+    issue_type: str = "Task"
+    stages: dict[Stage, str] = Field(default_factory=dict)
+    users: dict[str, str] = Field(default_factory=dict)
     fields: dict[Literal["sprint"], str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from backlog.cadence import read_span, read_weekly
+from backlog.merge import People
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
+from backlog.status import StatusMap, read_target
 from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings
 from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
@@ -31,6 +33,9 @@ def open_services(settings: Settings, clock: Clock) -> Services:
             for s in settings.sources
         },
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
+        people=People(settings.jira.users),
+        statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),
+        issue_type=settings.jira.issue_type,
         jql=settings.jira.jql,
         channel=settings.slack.channel,
         public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",

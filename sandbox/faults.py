@@ -34,6 +34,10 @@ class Faults:
             raise ValueError(f"{kind} is none of {sorted(BEFORE | AFTER)}")
         self._waiting.append(Fault(operation, kind, times, seconds))
 
+    def clear(self) -> None:
+        """Let everything go well again."""
+        self._waiting.clear()
+
     def take(self, operation: str) -> Fault | None:
         """The fault for this call, used up by it; None when it shall go well."""
         for fault in self._waiting:

@@ -9,6 +9,7 @@ import lzma
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.faults import AFTER, Faults, bad_answer
+from sandbox.jira_writes import BOT, WRITES, change_item, history
 from sandbox.jql import JqlError, bounded, matcher, read_time
+from sandbox.refusal import Refusal
 
 Json = dict[str, Any]
 GONE = (
@@ -34,15 +37,6 @@ CATEGORIES = {
     "indeterminate": (4, "yellow", "In Progress"),
     "done": (3, "green", "Done"),
 }
-
-
-class Refusal(Exception):
-    """An error answer in Jira's form."""
-
-    def __init__(self, status: int, *messages: str, **errors: str) -> None:
-        super().__init__(*messages)
-        self.status = status
-        self.body = {"errorMessages": list(messages), "errors": errors}
 
 
 class JiraSandbox:
@@ -63,6 +57,12 @@ class JiraSandbox:
         self._ids: dict[str, str] = {}
         self._comments: dict[str, list[Json]] = {}
         self._links: dict[str, list[Json]] = {}
+        self.projects, self.required_fields = {"ML"}, list[str]()
+        self.workflow = {"To Do": "new", "In Progress": "indeterminate", "Done": "done"}  # status → category
+        self.screens: dict[str, tuple[str, ...]] = {}  # status → fields that its transition asks for
+        self.people = {person.get("accountId", name): person for name, person in self._people()}
+        self.properties: dict[str, Json] = {}
+        self._history: dict[str, list[Json]] = {}
         self._next_id = 900_000
         self._version = 0  # of the issues, so that the pages of one search need not search anew
         self._searched: tuple[str, int, list[Json]] = ("", -1, [])
@@ -110,13 +110,38 @@ class JiraSandbox:
         self._keep({"id": str(self._next_id), "key": key, "fields": fields})
         return key
 
-    def edit(self, key: str, **fields: Any) -> None:
+    def _people(self) -> Iterator[tuple[str, Json]]:
+        for name in ("ana", "ben"):
+            own = {"name": name, "displayName": name.title(), "active": True}
+            yield name, own | ({"accountId": f"acc-{name}"} if self.cloud else {})
+
+    def person(self, name: str) -> Json:
+        """One of Jira's people, to assign an issue to."""
+        return self.people[f"acc-{name}" if self.cloud else name]
+
+    def edit(self, key: str, by: Json | None = None, **fields: Any) -> None:
         """Change fields as a person does in Jira; `status=("Done", "done")` names the status with its category."""
         issue = self.issue(key)
         if "status" in fields:
             fields["status"] = _status(*fields["status"])
+        before = issue["fields"]
+        items = [
+            change_item(name, before.get(name), value) for name, value in fields.items() if before.get(name) != value
+        ]
+        if items:
+            self._next_id += 1
+            entry = {"id": str(self._next_id), "author": by or self.person("ana"), "created": _stamp(self.now())}
+            self._history.setdefault(issue["id"], []).append({**entry, "items": items})
         issue["fields"].update(fields, updated=_stamp(self.now()))
         self._version += 1
+
+    def history(self, issue_id: str) -> list[Json]:
+        """The issue's changelog, the oldest first."""
+        return self._history.get(issue_id, [])
+
+    def status(self, name: str) -> Json:
+        """A status of the workflow."""
+        return _status(name, self.workflow[name])
 
     def move(self, key: str, project: str) -> str:
         """Move to another project: the id stays, the key changes, the old key keeps answering."""
@@ -170,8 +195,11 @@ class JiraSandbox:
             self.record(request.method, path, body, status, answer)
         if fault:
             return await bad_answer(fault, send)
-        headers = {} if self._signed_in(request) else {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
-        return JSONResponse(answer, status, headers) if answer is not None else Response(status_code=status)
+        headers = {"Date": format_datetime(self.now(), usegmt=True)}
+        headers |= {} if self._signed_in(request) else {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+        if answer is None:
+            return Response(status_code=status, headers=headers)
+        return JSONResponse(answer, status, headers)
 
     def _run(self, name: str, match: re.Match[str] | None, request: Request, body: Any) -> tuple[int, Any]:
         version = "3" if self.cloud else "2"
@@ -180,6 +208,8 @@ class JiraSandbox:
         try:
             if not self._signed_in(request) and name != "search":
                 raise Refusal(401, "Client must be authenticated to access this resource.")
+            if name in WRITES:
+                return WRITES[name](self, match.groupdict(), dict(request.query_params), body)
             signed_in = self._signed_in(request)
             return OPERATIONS[name](self, match.groupdict(), dict(request.query_params), body, signed_in)
         except Refusal as refusal:
@@ -190,7 +220,7 @@ class JiraSandbox:
         basic = base64.b64encode(f"{self.email}:{self.token}".encode()).decode()
         return given == (f"Basic {basic}" if self.cloud else f"Bearer {self.token}")
 
-    def _find(self, key_or_id: str) -> Json:
+    def find(self, key_or_id: str) -> Json:
         try:
             return self.issue(key_or_id)
         except KeyError:
@@ -198,7 +228,7 @@ class JiraSandbox:
 
     def myself(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET myself"""
-        return 200, self._user({"name": "scrumbut", "displayName": "scrumbut", "active": True})
+        return 200, self.user(BOT)
 
     def search(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """Search, in the form of the profile; signed out it is 200 and empty, as Jira answers."""
@@ -255,11 +285,13 @@ class JiraSandbox:
 
     def read_issue(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET issue"""
-        return 200, self._issue(self._find(path["key"]), str(query.get("fields") or "*all").split(","))
+        issue = self.find(path["key"])
+        shown = self._issue(issue, str(query.get("fields") or "*all").split(","))
+        return 200, shown | ({"changelog": history(self, issue)} if query.get("expand") == "changelog" else {})
 
     def read_comments(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET comments of an issue, a page"""
-        comments = self._comments[self._find(path["key"])["id"]]
+        comments = self._comments[self.find(path["key"])["id"]]
         ordered = list(reversed(comments)) if str(query.get("orderBy", "")).startswith("-") else comments
         start, size = int(query.get("startAt") or 0), min(int(query.get("maxResults") or 50), 100)
         shown = [self._comment(comment) for comment in ordered[start : start + size]]
@@ -267,15 +299,14 @@ class JiraSandbox:
 
     def add_comment(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """POST comment; Cloud takes a document, Data Center a text"""
-        issue = self._find(path["key"])
+        issue = self.find(path["key"])
         text = body.get("body") if isinstance(body, dict) else None
         if not isinstance(text, dict if self.cloud else str) or not text:
             raise Refusal(400, comment="Comment body is not valid!")
         self._next_id += 1
-        author = {"name": "scrumbut", "displayName": "scrumbut", "active": True}
         stamp = _stamp(self.now())
         stored = {
-            "id": str(self._next_id), "author": author, "body": text, "updateAuthor": author, "created": stamp,
+            "id": str(self._next_id), "author": BOT, "body": text, "updateAuthor": BOT, "created": stamp,
             "updated": stamp, "properties": body.get("properties", []),
         }  # fmt: skip
         self._comments[issue["id"]].append(stored)
@@ -294,11 +325,11 @@ class JiraSandbox:
 
     def read_links(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET remote links"""
-        return 200, self._links.get(self._find(path["key"])["id"], [])
+        return 200, self._links.get(self.find(path["key"])["id"], [])
 
     def put_link(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """POST a remote link: the same globalId is replaced"""
-        issue = self._find(path["key"])
+        issue = self.find(path["key"])
         target = body.get("object") if isinstance(body, dict) else None
         if not target or not target.get("url") or not target.get("title"):
             raise Refusal(400, title="'title' is required.")
@@ -328,11 +359,11 @@ class JiraSandbox:
 
     def _cloud_field(self, name: str, value: Any) -> Any:
         if name in ("assignee", "reporter", "creator") and value:
-            return self._user(value)
+            return self.user(value)
         return to_document(value) if name in ("description", "environment") and value else value
 
     def _comment(self, stored: Json) -> Json:
-        authors = {name: self._user(stored[name]) for name in ("author", "updateAuthor") if stored.get(name)}
+        authors = {name: self.user(stored[name]) for name in ("author", "updateAuthor") if stored.get(name)}
         body = stored["body"]
         shown = to_document(body) if self.cloud and isinstance(body, str) else body
         return {
@@ -341,11 +372,11 @@ class JiraSandbox:
             "body": shown,
         }
 
-    def _user(self, user: Json) -> Json:
+    def user(self, user: Json) -> Json:
         if not self.cloud:
             return user
         return {
-            "accountId": f"acc-{user.get('key') or user['name']}", "accountType": "atlassian",
+            "accountId": user.get("accountId") or f"acc-{user.get('key') or user['name']}", "accountType": "atlassian",
             "displayName": user.get("displayName", ""), "active": user.get("active", True),
         }  # fmt: skip
 
@@ -364,10 +395,16 @@ ROUTES = tuple(
         ("GET", rf"{API}/comment/(?P<comment>\d+)/properties/(?P<property>[^/]+)", "comment_property"),
         ("GET", rf"{ISSUE}/remotelink", "read_links"),
         ("POST", rf"{ISSUE}/remotelink", "put_link"),
+        ("POST", rf"{API}/issue", "create_issue"),
+        ("PUT", ISSUE, "edit_issue"),
+        ("GET", rf"{ISSUE}/transitions", "read_transitions"),
+        ("POST", rf"{ISSUE}/transitions", "do_transition"),
+        ("GET", rf"{ISSUE}/properties/(?P<property>[^/]+)", "read_property"),
+        ("PUT", rf"{ISSUE}/properties/(?P<property>[^/]+)", "write_property"),
     )
 )
 OPERATIONS: dict[str, Callable[[JiraSandbox, Json, Json, Any, bool], tuple[int, Any]]] = {
-    name: getattr(JiraSandbox, name) for _, _, name in ROUTES
+    name: getattr(JiraSandbox, name) for _, _, name in ROUTES if name not in WRITES
 }
 _ORDERS: dict[str, Callable[[Json], Any]] = {
     "updated": lambda raw: (read_time(raw["fields"]["updated"]), raw["id"]),

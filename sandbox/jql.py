@@ -45,8 +45,8 @@ def _clause(text: str, now: datetime) -> Test:
     if match is None or text[match.end() :].strip(" )"):
         raise JqlError("Error in the JQL Query: Expecting a field name at the end of the query.")
     field, operator, value = match[1].lower(), match[2].lower(), match[3]
-    if field == "updated" and operator in (">=", ">", "<=", "<"):
-        return _time(operator, _moment(value.strip('"'), now))
+    if field in ("updated", "created") and operator in (">=", ">", "<=", "<"):
+        return _time(field, operator, _moment(value.strip('"'), now))
     wanted = {word.strip().strip("\"'").casefold() for word in value.strip("()").split(",")}
     read = _READERS.get(field)
     if read is None or operator not in ("=", "!=", "in"):
@@ -75,10 +75,10 @@ def _moment(value: str, now: datetime) -> datetime:
         raise JqlError(f"Date value '{value}' for field 'updated' is invalid.") from error
 
 
-def _time(operator: str, moment: datetime) -> Test:
+def _time(field: str, operator: str, moment: datetime) -> Test:
     def test(issue: Issue) -> bool:
-        updated = read_time(issue["fields"]["updated"])
-        later, same = updated > moment, updated == moment
+        at = read_time(issue["fields"][field])
+        later, same = at > moment, at == moment
         return (same and "=" in operator) or (not same and later is (operator[0] == ">"))
 
     return test

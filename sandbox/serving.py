@@ -23,7 +23,9 @@ def serving(app: Any, port: int = 0) -> Iterator[str]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", lifespan="off", interface="asgi3", proxy_headers=False)
+        uvicorn.Config(
+            app, log_level="error", lifespan="off", interface="asgi3", proxy_headers=False, date_header=False
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -231,7 +231,7 @@ def last_acts(connection: Connection) -> dict[str, datetime]:
 
 def _experiment(row: RowMapping) -> Experiment:
     words = {name: kind(row[name]) for name, kind in WORDS.items() if row[name] is not None}
-    return Experiment(**{**row, **words})
+    return Experiment(**{**row, **words, "labels": tuple(row["labels"])})
 
 
 def _entry(row: RowMapping) -> Entry:
@@ -242,6 +242,8 @@ def _entry(row: RowMapping) -> Entry:
 def _value(name: str, value: Any) -> Any:
     if value is None:
         return None
+    if name == "labels":
+        return tuple(value)
     if name in TIMES:
         return datetime.fromisoformat(value)
     return WORDS[name](value) if name in WORDS else value

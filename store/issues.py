@@ -1,14 +1,16 @@
 """Issues as last read from Jira, by immutable id, and where the next pull begins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from backlog.issue import Issue
+from backlog.merge import Agreed
 from store.dialect import insert
-from store.tables import experiment, schedule
+from store.tables import agreed, experiment, jira_write, schedule
 from store.tables import issue as table
 
 CURSOR = "cursor:jira"
@@ -57,4 +59,41 @@ def save_pulled_until(connection: Connection, start: datetime) -> None:
 
 def _issue(row: RowMapping) -> Issue:
     due = date.fromisoformat(row["due"]) if row["due"] else None
-    return Issue(**{**row, "due": due})
+    return Issue(**{**row, "due": due, "labels": tuple(row["labels"])})
+
+
+def linked_among(connection: Connection, issues: Iterable[Issue]) -> list[str]:
+    """Which of those issues belong to an experiment, by id."""
+    ids = [issue.id for issue in issues]
+    return list(connection.scalars(select(experiment.c.issue_id).where(experiment.c.issue_id.in_(ids))))
+
+
+def load_agreed(connection: Connection, issue_id: str) -> dict[str, Agreed]:
+    """What each field was when both sides were last in line."""
+    rows = connection.execute(select(agreed).where(agreed.c.issue_id == issue_id)).mappings()
+    return {row["field"]: Agreed(_common(row["ours"]), _common(row["theirs"])) for row in rows}
+
+
+def save_agreed(connection: Connection, issue_id: str, fields: Mapping[str, Agreed]) -> None:
+    """Remember what both sides are now."""
+    rows = [{"issue_id": issue_id, "field": name, "ours": a.ours, "theirs": a.theirs} for name, a in fields.items()]
+    if rows:
+        statement = insert(connection, agreed)
+        changed = {name: statement.excluded[name] for name in ("ours", "theirs")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["issue_id", "field"], set_=changed), rows)
+
+
+def forget_agreed(connection: Connection, issue_id: str) -> None:
+    """Begin anew: after a link is cut nothing is agreed any more."""
+    connection.execute(agreed.delete().where(agreed.c.issue_id == issue_id))
+
+
+def count_write(connection: Connection, issue_id: str, now: datetime, within: timedelta) -> int:
+    """Note a write to an issue; returns how many there were in that time, this one included."""
+    connection.execute(jira_write.delete().where(jira_write.c.at <= now - within))
+    connection.execute(jira_write.insert().values(issue_id=issue_id, at=now))
+    return connection.scalar(select(func.count()).where(jira_write.c.issue_id == issue_id)) or 0
+
+
+def _common(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -121,6 +121,45 @@ def count_by_state(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
+def load_stuck(connection: Connection, prefix: str) -> list[tuple[str, str, str]]:
+    """(target, kind, error) of what needs a person among the targets that begin so, unless a later one of its kind
+    has gone well."""
+    later = table.alias()
+    mended = exists().where(
+        later.c.target == table.c.target, later.c.kind == table.c.kind, later.c.id > table.c.id, later.c.state == SENT
+    )
+    stuck = (table.c.target.startswith(prefix), table.c.state.in_((DEAD, UNKNOWN)), ~mended)
+    query = select(table.c.target, table.c.kind, table.c.error).where(*stuck).order_by(table.c.id.desc())
+    latest: dict[tuple[str, str], str] = {}
+    for target, kind, error in connection.execute(query):
+        latest.setdefault((target, kind), error)
+    return [(target, kind, error) for (target, kind), error in latest.items()]
+
+
+def count_waiting(connection: Connection, prefix: str) -> int:
+    """How much has not been settled yet for targets that begin so."""
+    waiting = (table.c.target.startswith(prefix), table.c.state.in_(UNSETTLED))
+    return connection.scalar(select(func.count()).select_from(table).where(*waiting)) or 0
+
+
+def revive(connection: Connection, prefix: str, now: datetime) -> int:
+    """Put what was refused for good back in line; returns how many rows. What may have arrived stays as it is."""
+    dead = (table.c.target.startswith(prefix), table.c.state == DEAD)
+    revived = update(table).where(*dead).values(state=PENDING, not_before=now, created_at=now, error="")
+    return len(connection.execute(revived.returning(table.c.id)).all())
+
+
+def create_target(key: str) -> str:
+    """Where the making of an experiment's issue stands in line."""
+    return f"jira:create:{key}"
+
+
+def is_waiting(connection: Connection, target: str) -> bool:
+    """Whether something for that target has not been settled yet."""
+    waiting = select(table.c.id).where(table.c.target == target, table.c.state.in_(UNSETTLED)).limit(1)
+    return connection.scalar(waiting) is not None
+
+
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
     """When the earliest unsettled row may be claimed; None when all is settled."""
     pending = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == PENDING))

@@ -21,6 +21,11 @@ def save_person(connection: Connection, user_id: str, name: str) -> None:
     )
 
 
+def is_known(connection: Connection, user_id: str, name: str) -> bool:
+    """Whether a person is remembered under that name."""
+    return connection.scalar(select(person.c.name).where(person.c.id == user_id)) == name[:200]
+
+
 def load_people(connection: Connection) -> dict[str, str]:
     """Names by id."""
     return dict(connection.execute(select(person.c.id, person.c.name)).all())

@@ -116,6 +116,8 @@ experiment = Table(
     Column("impact", Integer),
     Column("confidence", Integer),
     Column("effort", Integer),
+    Column("labels", Json, nullable=False, default=(), server_default="[]"),
+    _text("jira_priority", 80),
     _text("issue_id", 40),
     _text("issue_key", 80),
     _text("issue_url"),
@@ -236,7 +238,30 @@ issue = Table(
     Column("updated", Instant, nullable=False),
     Column("due", String(10)),
     _text("sprint", 250),
+    Column("labels", Json, nullable=False, default=(), server_default="[]"),
+    _text("priority", 80),
+    _text("assignee_id", 160),
     Index(None, "key"),
+)
+
+# What a field was here and in Jira when both were last in line; see `backlog.merge`.
+agreed = Table(
+    "agreed",
+    metadata,
+    Column("issue_id", String(40), primary_key=True),
+    Column("field", String(40), primary_key=True),
+    Column("ours", Json),
+    Column("theirs", Json),
+)
+
+# When the bot changed an issue, for the budget of each.
+jira_write = Table(
+    "jira_write",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue_id", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "issue_id", "at"),
 )
 
 message = Table(

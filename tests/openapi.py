@@ -19,6 +19,8 @@ WAIVED = (
     # Data Center's document types every field of an issue as an object, while the example in the very same schema
     # gives a text for `description`; real issues hold texts, lists and nulls there.
     re.compile(r"^\w+ /rest/api/2/\S+: (issues/\d+/)?fields/\w+ "),
+    # A field that was or became empty has null for `from` or `to`: so have 132 of 284 changelog lines of real issues.
+    re.compile(r"^GET .*changelog/histories/\d+/items/\d+/(from|to) None "),
     # The document types a remote link's list as one link; its own example, and recorded answers, are lists.
     re.compile(r"^GET .*/remotelink: .* is not of type 'object'"),
 )

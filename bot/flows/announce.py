@@ -19,6 +19,8 @@ from store.people import load_people
 # Framing and editing show on the card alone; a decision gets a message of its own.
 ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
+JIRA = "Jira"  # who acts where a change comes from there
+SHARED = {"title", "owner", "labels", "jira_priority", "stage", "issue_id"}  # with the issue, see `sync_issue`
 CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", "extended", "appetite spent", "undone"}
 
 
@@ -86,6 +88,9 @@ def _tell_jira(connection: Connection, services: Services, experiment: Experimen
     if entry.act in TOLD_IN_JIRA:
         comment = {"issue": experiment.issue_id, "text": f"{who} in Slack, {entry.act}: {entry.text}"}
         outbox.put(connection, target, "jira.comment", comment, now)
+    if SHARED & {*entry.changes} and entry.who != JIRA:
+        sync = {"issue": experiment.issue_id}
+        outbox.put_latest(connection, f"{target}:sync", "jira.sync", sync, now)
     if entry.act in CHANGES_LINK:
         link = {
             "issue": experiment.issue_id,

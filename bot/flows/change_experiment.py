@@ -15,6 +15,7 @@ from backlog.experiment import Entry, Experiment, Kind, Stage, Wanted
 from backlog.gates import Evidence, warnings
 from bot.flows.announce import announce
 from bot.flows.evidence import gather_evidence
+from bot.flows.order_issue import order_issue
 from bot.flows.services import Caller, Services, acting
 from store.experiments import (
     add_experiment,
@@ -65,9 +66,11 @@ def create_experiment(
     goal: str = "",
     appetite: str = "",
     parent: str = "",
+    project: str = "",
     dry_run: bool = False,
 ) -> Changed:
-    """Put an idea on the backlog and its card into the channel; a dry run checks it and leaves nothing."""
+    """Put an idea on the backlog and its card into the channel, and order its issue where a Jira project is named; a
+    dry run checks it and leaves nothing."""
     with acting(services, caller) as connection:
         goal_key = find_goal(connection, goal).key if goal else ""
         parent_key = find_experiment(connection, parent).key if parent else ""
@@ -75,6 +78,8 @@ def create_experiment(
             title, caller.id, services.now(), kind=kind, goal=goal_key, appetite=appetite, parent=parent_key
         )
         experiment = add_experiment(connection, entry)
+        if project:
+            order_issue(connection, services, experiment, project)
         if dry_run:
             connection.rollback()
         else:

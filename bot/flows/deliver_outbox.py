@@ -9,8 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
+from backlog.issue import Issue
+from bot.flows.link_issue import tie_created
 from bot.flows.services import Messenger, Services, Tracker
+from bot.flows.sync_issue import sync_issue
 from integrations.http import IntegrationError
 from reports.rendering import fallbacks
 from store import outbox
@@ -20,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
+LOOKUPS = 2  # for a new issue, before it is made again
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
 Result = dict[str, Any]
@@ -35,7 +40,8 @@ class Delivery:
 
     `find` asks the outside what arrived; without it, `harmless` says that sending twice changes nothing, and an
     effect that is neither stays unknown until a person decides. `resend_unseen` sends again, once, what may not be
-    looked up: a report twice is better than none. `at_most_once` is for what nobody misses later.
+    looked up: a report twice is better than none. `at_most_once` is for what nobody misses later. `then` remembers
+    what came of it, in the transaction that settles it.
     """
 
     send: Callable[[Services, Effect], Result]
@@ -43,6 +49,7 @@ class Delivery:
     harmless: bool = False
     resend_unseen: bool = False
     at_most_once: bool = False
+    then: Callable[[Connection, Services, Effect, Result], None] | None = None
 
 
 def deliver_all(services: Services) -> int:
@@ -70,7 +77,7 @@ def deliver_next(services: Services) -> bool:
         broken = IntegrationError("scrumbut", f"{type(error).__name__}: {error}", unknown=True)
         _settle_failure(services, delivery, effect, broken)
     else:
-        _settle_result(services, effect, result)
+        _settle_result(services, delivery, effect, result)
     return True
 
 
@@ -100,7 +107,7 @@ def _resolve(services: Services, delivery: Delivery, effect: Effect) -> Result |
     return delivery.find(services, effect)
 
 
-def _settle_result(services: Services, effect: Effect, result: Result | None) -> None:
+def _settle_result(services: Services, delivery: Delivery, effect: Effect, result: Result | None) -> None:
     if result is None:
         with services.database.write() as connection:
             outbox.retry(connection, effect, services.now(), "it had not arrived")
@@ -109,6 +116,8 @@ def _settle_result(services: Services, effect: Effect, result: Result | None) ->
         settled = outbox.settle(connection, effect, outbox.SENT, result=result)
         if settled and effect.payload.get("name") and "ts" in result:
             outbox.remember_message(connection, effect.payload["name"], result["channel"], result["ts"])
+        if settled and delivery.then:
+            delivery.then(connection, services, effect, result)
     log.info("delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt)
 
 
@@ -245,6 +254,30 @@ def _remote_link(services: Services, effect: Effect) -> Result:
     return {}
 
 
+def _sync(services: Services, effect: Effect) -> Result:
+    sync_issue(services, _jira(services), effect.payload["issue"])
+    return {}
+
+
+def _create_issue(services: Services, effect: Effect) -> Result:
+    p = effect.payload
+    fields = {"title": p["title"], **({"owner": p["account"]} if p.get("account") else {})}
+    return _linking(_jira(services).create_issue(p["project"], services.issue_type, fields, effect.key))
+
+
+def _find_created(services: Services, effect: Effect) -> Result | None:
+    since = effect.created_at - timedelta(minutes=5)
+    found = _jira(services).find_created(effect.payload["project"], effect.key, since)
+    if found is None and effect.attempt <= LOOKUPS:
+        # Jira's index lags behind its writes: nothing found once is not nothing.
+        raise IntegrationError("Jira", "the new issue is not in its index yet", unknown=True)
+    return _linking(found) if found else None
+
+
+def _linking(issue: Issue) -> Result:
+    return {"issue": issue.id, "key": issue.key, "url": issue.url}
+
+
 DELIVERIES: Mapping[str, Delivery] = {
     "slack.report": Delivery(_post, _find_post, resend_unseen=True),
     "slack.post": Delivery(_post, _find_post),
@@ -252,4 +285,6 @@ DELIVERIES: Mapping[str, Delivery] = {
     "slack.respond": Delivery(_respond, at_most_once=True),
     "jira.comment": Delivery(_comment, _find_comment),
     "jira.remote_link": Delivery(_remote_link, harmless=True),
+    "jira.sync": Delivery(_sync, harmless=True),
+    "jira.create": Delivery(_create_issue, _find_created, then=tie_created),
 }

@@ -11,6 +11,7 @@ from backlog.goal import Goal
 from backlog.metric import DEV, PROD, Metric, RunValue
 from backlog.parity import Parity, compare
 from backlog.progress import Standing, standing
+from store import outbox
 from store.experiments import count_in_progress, kinds_on_goal
 from store.goals import find_goal
 from store.metrics import load_metrics, run_values
@@ -35,6 +36,7 @@ def gather_evidence(connection: Connection, experiment: Experiment, jira_configu
         prod_beats_baseline=experiment.kind is Kind.RESEARCH and _prod_beats_baseline(connection, goal, metrics),
         open_kinds=frozenset(kind for _, kind, stage in siblings if not stage.finished),
         jira_configured=jira_configured,
+        issue_ordered=outbox.is_waiting(connection, outbox.create_target(experiment.key)),
         wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner),
         wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal else 0,
     )

@@ -13,12 +13,14 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from backlog.cadence import Weekly
-from backlog.issue import Issue
+from backlog.issue import Issue, Transition, Twin
+from backlog.merge import People
 from backlog.policy import Rules
+from backlog.status import StatusMap
 from bot.roles import NotAllowed, Role, Roles
 from integrations.sources.source import Source
 from store.database import Database
-from store.people import first_delivery, groups_of, load_people, members_of, save_person
+from store.people import first_delivery, groups_of, is_known, load_people, members_of, save_person
 
 
 class Landed(Protocol):
@@ -45,8 +47,16 @@ class Messenger(Protocol):
 class Tracker(Protocol):
     """Jira, as far as flows go: see `integrations.jira.client.JiraClient`."""
 
+    @property
+    def requests(self) -> int: ...
     def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]: ...
     def fetch_issue(self, key_or_id: str) -> Issue: ...
+    def read_twin(self, issue_id: str) -> Twin: ...
+    def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None: ...
+    def transitions(self, issue_id: str) -> list[Transition]: ...
+    def do_transition(self, issue_id: str, transition_id: str, fields: Mapping[str, Any]) -> None: ...
+    def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Issue: ...
+    def find_created(self, project: str, key: str, since: datetime) -> Issue | None: ...
     def add_comment(self, issue_id: str, text: str, key: str) -> str: ...
     def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None: ...
     def put_remote_link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None: ...
@@ -85,6 +95,9 @@ class Services:
     tracker: Tracker | None = None
     sources: Mapping[str, SourcePlan] = field(default_factory=dict)
     reports: Sequence[ReportPlan] = ()
+    people: People = field(default_factory=lambda: People({}))
+    statuses: StatusMap = field(default_factory=StatusMap)
+    issue_type: str = "Task"
     jql: str = ""
     channel: str = ""
     public_url: str = ""
@@ -114,6 +127,15 @@ def require(connection: Connection, services: Services, caller: Caller, act: str
         people = load_people(connection)
         who = members_of(connection, services.roles.who_may(needs))
         raise NotAllowed(act, held, needs, ", ".join(people.get(person_id, person_id) for person_id in who))
+
+
+def meet(services: Services, caller: Caller) -> None:
+    """Remember who asks, also of somebody who only reads, so that others may name them; costs a write only once."""
+    with services.database.read() as connection:
+        known = not caller.name or is_known(connection, caller.id, caller.name)
+    if not known:
+        with services.database.write() as connection:
+            save_person(connection, caller.id, caller.name)
 
 
 def require_role(services: Services, caller: Caller, act: str, needs: Role = Role.MEMBER) -> None:

@@ -12,7 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.config import Slack
-from bot.flows.services import AlreadyDone, Caller, Services
+from bot.flows.services import AlreadyDone, Caller, Services, meet
 from bot.slack.blocks import TABLE_ROWS, to_message
 from bot.verbs import Answer, Deferred, Request, answer, split_line
 from store import queue
@@ -69,6 +69,7 @@ def answer_command(services: Services, body: dict[str, Any]) -> Answer:
     delivery = f"command:{body.get('trigger_id', '')}"
     caller = Caller(str(body.get("user_id", "")), str(body.get("user_name", "")), delivery)
     try:
+        meet(services, caller)
         return answer(split_line(line), Request(services, caller, may_defer=True, rows=TABLE_ROWS))
     except Deferred:
         asked_by = {"user": caller.id, "name": caller.name, "delivery": delivery}

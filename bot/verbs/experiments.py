@@ -12,7 +12,7 @@ from backlog.policy import APPETITE_DAYS
 from backlog.priority import SCORES, priority_of
 from bot.flows import change_experiment as flow
 from bot.flows.change_experiment import Changed
-from bot.flows.link_issue import link_issue
+from bot.flows.link_issue import create_issue, link_issue
 from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
 from bot.verbs.answer import Answer
@@ -39,6 +39,7 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @click.option("--goal", default="", help="The goal it serves.")
 @click.option("--kind", type=KINDS, default=Kind.IMPROVEMENT.value, help="What it is for.")
 @click.option("--appetite", type=APPETITES, help="How long we bet before looking again.")
+@click.option("--jira", "project", default="", help="Make an issue for it in this Jira project.")
 @click.option("--follows", "parent", default="", help="The experiment it follows from.")
 @click.option("--dry-run", is_flag=True, help="Only show the nearest past ones; nothing is created.")
 @pass_request
@@ -85,6 +86,8 @@ def frame(request: Request, /, key: str, **fields: Any) -> Answer:
 @click.option("--title", help="A new title.")
 @click.option("--owner", help="Who owns it: @name.")
 @click.option("--appetite", type=APPETITES, help="How long we bet before looking again.")
+@click.option("--label", "labels", multiple=True, help="A label, shared with Jira; replaces those there were.")
+@click.option("--jira-priority", help="Jira's own priority, such as High.")
 @click.option("--learning", "learning_value", type=SCORE, help="How much we would learn, 1 to 5.")
 @click.option("--impact", type=SCORE, help="How much it would move the goal, 1 to 5.")
 @click.option("--confidence", type=SCORE, help="How sure we are of that, 1 to 5.")
@@ -92,7 +95,7 @@ def frame(request: Request, /, key: str, **fields: Any) -> Answer:
 @pass_request
 def edit(request: Request, /, key: str, owner: str | None, **fields: Any) -> Answer:
     """Change title, owner, appetite, or the scores of its priority."""
-    given = {name: _word(name, value) for name, value in fields.items() if value is not None}
+    given = {name: _word(name, value) for name, value in fields.items() if value not in (None, ())}
     if owner:
         given["owner"] = resolve_person(request.services, owner)
     done = flow.edit_experiment(request.services, request.caller, key, given)
@@ -218,10 +221,16 @@ def note(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
 
 @exp.command("link", slow=True)
 @click.argument("key")
-@click.argument("issue_key", metavar="ISSUE")
+@click.argument("issue_key", metavar="ISSUE", default="")
+@click.option("--create", "project", default="", help="Make a new issue for it in this project.")
 @pass_request
-def link(request: Request, /, key: str, issue_key: str) -> Answer:
-    """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345"""
+def link(request: Request, /, key: str, issue_key: str, project: str) -> Answer:
+    """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345, or a new one: --create ML"""
+    if project:
+        experiment = create_issue(request.services, request.caller, key, project)
+        return Answer(f"{experiment.key} gets an issue in {project.upper()}.", data={"key": experiment.key})
+    if not issue_key:
+        raise BacklogError("Which issue?", f"/exp link {key} ML-345, or /exp link {key} --create ML")
     done = link_issue(request.services, request.caller, key, issue_key)
     return said(done, f"{done.experiment.key} is linked to {done.experiment.issue_key}.")
 

@@ -1,26 +1,14 @@
-"""Verbs on Jira's side and on reports: sync, report preview, report post."""
+"""Verbs on what others read: the policy, report preview, report post."""
 
 import json
 
 import click
 
 from bot.flows.services import ReportPlan, require_role
-from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import find_plan, preview_report, render, write_report
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
-
-
-@exp.command("sync", slow=True)
-@click.option("--full", is_flag=True, help="Read everything in scope, not only what changed.")
-@pass_request
-def sync(request: Request, /, full: bool) -> Answer:
-    """Read Jira now."""
-    require_role(request.services, request.caller, "read Jira now")
-    done = sync_backlog(request.services, full)
-    text = f"Read {done.issues} issues from Jira."
-    return Answer(text, data={"issues": done.issues, "pages": done.pages})
 
 
 @exp.command("policy")

@@ -1,9 +1,9 @@
-"""One Jira account: pull a scope page by page, read an issue, write a comment and a remote link.
+"""One Jira account: pull a scope page by page, read an issue and its changelog, create, edit and move issues.
 
 Reads are tried again, writes never: the package would send a comment up to three times on a dropped connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,9 +14,9 @@ import stamina
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from backlog.issue import Issue
+from backlog.issue import Issue, Transition, Twin
 from integrations.http import IntegrationError, read_retry_after
-from integrations.jira.issues import FIELDS, issue_of, read_time
+from integrations.jira.issues import FIELDS, edits_of, issue_of, printable, read_time
 from integrations.jira.text import to_document, to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
@@ -37,7 +37,7 @@ class _TryAgain(Exception):
 class JiraClient:
     """Cloud with an e-mail address and API token, Data Center with a personal access token.
 
-    `requests` counts what was asked over the network. Nothing is asked before the first call.
+    Nothing is asked before the first call.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class JiraClient:
         self._url = url.rstrip("/")
         self._cloud = deployment == "cloud"
         self._sprint_field = sprint_field
-        self.requests = 0
+        self._server_time: datetime | None = None
+        self._requests = 0
         account: dict[str, Any] = {"basic_auth": (email, token)} if self._cloud else {"token_auth": pat}
         self._jira = JIRA(
             self._url,
@@ -64,6 +65,11 @@ class JiraClient:
             get_server_info=False,
             **account,
         )
+
+    @property
+    def requests(self) -> int:
+        """How often Jira was asked."""
+        return self._requests
 
     def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]:
         """The issues in scope that changed since then, one page at a time, each issue once, oldest change first.
@@ -119,6 +125,52 @@ class JiraClient:
         raw = self._read("GET", path, params={"fields": ",".join(self._fields())})
         return issue_of(raw, self._url, self._sprint_field)
 
+    def read_twin(self, issue_id: str) -> Twin:
+        """The issue as it is now, with its changelog and what Jira's clock said."""
+        path = f"issue/{quote(issue_id, safe='')}"
+        raw = self._read("GET", path, params={"fields": ",".join(self._fields()), "expand": "changelog"})
+        return Twin(issue_of(raw, self._url, self._sprint_field), edits_of(raw), self._server_time)
+
+    def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None:
+        """Set fields, given by our names in the form in which they are compared."""
+        self._write("PUT", f"issue/{issue_id}", {"fields": self._jira_fields(fields)})
+
+    def _jira_fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        person = "accountId" if self._cloud else "name"
+        written: dict[str, Callable[[Any], tuple[str, Any]]] = {
+            "title": lambda value: ("summary", value),
+            "labels": lambda value: ("labels", list(value)),
+            "jira_priority": lambda value: ("priority", {"name": value} if value else None),
+            "owner": lambda value: ("assignee", {person: value} if value else None),
+        }
+        return dict(written[name](value) for name, value in fields.items())
+
+    def transitions(self, issue_id: str) -> list[Transition]:
+        """The ways out of the issue's status, with what their screens require."""
+        answer = self._read("GET", f"issue/{issue_id}/transitions", params={"expand": "transitions.fields"})
+        return [_transition(raw) for raw in answer.get("transitions", [])]
+
+    def do_transition(self, issue_id: str, transition_id: str, fields: Mapping[str, Any]) -> None:
+        """Take one of those ways."""
+        body: dict[str, Any] = {"transition": {"id": transition_id}}
+        self._write("POST", f"issue/{issue_id}/transitions", body | ({"fields": dict(fields)} if fields else {}))
+
+    def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Issue:
+        """A new issue that carries our key as a property from its first moment."""
+        body = {"project": {"key": project}, "issuetype": {"name": issue_type}, **self._jira_fields(fields)}
+        marker = {"key": PROPERTY, "value": key}  # a plain text, as for comments
+        answer = self._write("POST", "issue", {"fields": body, "properties": [marker]})
+        return self.fetch_issue(str(answer["id"]))
+
+    def find_created(self, project: str, key: str, since: datetime) -> Issue | None:
+        """The issue that carries our key among those made in a project since then, as far as the index knows."""
+        jql = f'project = "{project}" AND created >= {int(since.timestamp() * 1000)} ORDER BY created DESC'
+        pages = self._cloud_pages(jql) if self._cloud else self._server_pages(jql)
+        for raw in (raw for page in pages for raw in page):
+            if self._marker(f"issue/{raw['id']}") == key:
+                return issue_of(raw, self._url, self._sprint_field)
+        return None
+
     def add_comment(self, issue_id: str, text: str, key: str) -> str:
         """Write a comment that carries our key as a property; returns its id."""
         body = to_document(text) if self._cloud else to_wiki(text)
@@ -131,11 +183,12 @@ class JiraClient:
         query = {"orderBy": "-created", "maxResults": COMMENTS}
         page = self._read("GET", f"issue/{issue_id}/comment", params=query)
         recent = (c for c in page.get("comments", []) if read_time(c.get("created")) >= since - timedelta(seconds=1))
-        return next((str(c["id"]) for c in recent if self._marker(str(c["id"])) == key), None)
+        return next((str(c["id"]) for c in recent if self._marker(f"comment/{c['id']}") == key), None)
 
-    def _marker(self, comment_id: str) -> str:
+    def _marker(self, path: str) -> str:
+        """Our key on an issue or a comment; empty where there is none."""
         try:
-            found = self._read("GET", f"comment/{comment_id}/properties/{PROPERTY}")
+            found = self._read("GET", f"{path}/properties/{PROPERTY}")
         except IntegrationError as error:
             if error.code == "404":
                 return ""
@@ -173,10 +226,11 @@ class JiraClient:
         return self._ask(method, path, json=body)
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
-        self.requests += 1
+        self._requests += 1
         try:
             url = self._jira._get_url(path)
             response = self._jira._session.request(method, url, **request)
+            self._server_time = _read_date(response.headers.get("Date", ""))
         except JIRAError as error:
             raise _refusal(error) from None
         except requests.ConnectTimeout as error:
@@ -239,6 +293,22 @@ def _retry_after(response: requests.Response) -> float | None:
     try:
         at = parsedate_to_datetime(value)
         return max(0.0, (at - datetime.now(at.tzinfo)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _transition(raw: Mapping[str, Any]) -> Transition:
+    fields = {name: field for name, field in (raw.get("fields") or {}).items() if field.get("required")}
+    allowed = {
+        name: tuple(str(value.get("name", "")) for value in field.get("allowedValues") or ())
+        for name, field in fields.items()
+    }
+    return Transition(str(raw["id"]), printable((raw.get("to") or {}).get("name")), allowed)
+
+
+def _read_date(value: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return None
 

@@ -1,13 +1,13 @@
 """Jira's raw issues as backlog types. Real data is nasty: every field may be missing or null."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from backlog.issue import Issue
+from backlog.issue import Edit, Issue
 
-FIELDS = ("summary", "status", "resolution", "assignee", "updated", "duedate")
+FIELDS = ("summary", "status", "resolution", "assignee", "labels", "priority", "updated", "duedate")
 SPRINT_TEXT = re.compile(r"[\[,](name|state)=([^,\]]*)")  # Data Center writes a sprint as a Java object's text
 UPDATED = "%Y-%m-%dT%H:%M:%S.%f%z"
 
@@ -28,7 +28,42 @@ def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "") -> I
         updated=read_time(fields.get("updated")),
         due=_due(fields.get("duedate")),
         sprint=_sprint(fields.get(sprint_field)) if sprint_field else "",
+        labels=tuple(label for label in fields.get("labels") or () if isinstance(label, str)),
+        priority=printable((fields.get("priority") or {}).get("name")),
+        assignee_id=account_of(fields.get("assignee")),
     )
+
+
+def account_of(user: Any) -> str:
+    """The id that Jira takes for a user: the account on Cloud, the name on Data Center; empty for nobody."""
+    return str(user.get("accountId") or user.get("name") or "") if isinstance(user, Mapping) else ""
+
+
+def edits_of(raw: Mapping[str, Any]) -> tuple[Edit, ...]:
+    """The changelog of a GET with `expand=changelog`, the oldest first; lines of other fields are left out."""
+    histories = (raw.get("changelog") or {}).get("histories") or ()
+    edits = (edit for history in histories for edit in _edits(history))
+    return tuple(sorted(edits, key=lambda edit: (edit.at, edit.number)))
+
+
+def _edits(history: Mapping[str, Any]) -> Iterator[Edit]:
+    for item in history.get("items") or ():
+        read = READ_CHANGE.get(str(item.get("field")))
+        if read:
+            name, value = read
+            number = int(history["id"]) if str(history.get("id")).isdigit() else 0
+            before, after = value(item.get("from"), item.get("fromString")), value(item.get("to"), item.get("toString"))
+            yield Edit(number, read_time(history.get("created")), name, before, after)
+
+
+# Jira's field → our name, and what a value is worth there, from its id and its text.
+READ_CHANGE: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "summary": ("title", lambda _, text: printable(text)),
+    "labels": ("labels", lambda _, text: tuple(sorted(str(text or "").split()))),
+    "priority": ("jira_priority", lambda _, text: printable(text)),
+    "assignee": ("owner", lambda account, _: str(account or "")),
+    "status": ("status", lambda _, text: printable(text)),
+}
 
 
 def printable(text: Any) -> str:

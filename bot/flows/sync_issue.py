@@ -1,0 +1,189 @@
+"""Brings one experiment and its twin in Jira in line: read both, decide by merge, remember, write the difference.
+
+It compares states, so it may run at any time and twice; what it sent is what both agreed on. Jira takes no condition
+with a write, so its changelog is read again afterwards: an edit of a person that ours fell upon is kept and told.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backlog import lifecycle
+from backlog.errors import BacklogError
+from backlog.experiment import Entry, Experiment, Stage
+from backlog.issue import Transition, Twin
+from backlog.merge import (
+    Agreed,
+    Side,
+    Value,
+    Verdict,
+    after,
+    conflict_in_words,
+    in_words,
+    merge,
+    our_changes,
+    their_changes,
+)
+from backlog.status import STATUS, Target, judge_status
+from bot.flows.announce import JIRA, announce
+from bot.flows.evidence import gather_evidence
+from bot.flows.services import Services, Tracker
+from integrations.http import IntegrationError
+from store.experiments import linked_to, load_timeline, save_entry
+from store.issues import count_write, load_agreed, save_agreed, save_issues
+
+BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
+BUDGET_TIME = timedelta(hours=1)
+SAME_CLOCK = timedelta(seconds=2)  # a Date header counts in whole seconds
+
+
+def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
+    """Bring one issue and its experiment in line; nothing happens to an issue that belongs to none.
+
+    Raises IntegrationError where Jira does not answer or refuses; what was agreed before stays agreed.
+    """
+    twin = tracker.read_twin(issue_id)
+    with services.database.write() as connection:
+        save_issues(connection, [twin.issue])
+        experiment = linked_to(connection, twin.issue.id)
+        if experiment is None:
+            return
+        agreed = load_agreed(connection, issue_id)
+        verdicts = merge(
+            experiment, twin.issue, agreed, services.people, times_of_change(connection, services, experiment, twin)
+        )
+        experiment = _take(connection, services, experiment, verdicts)
+        kept = [verdict for verdict in verdicts if verdict.value == verdict.theirs or verdict.stands is Side.BOTH]
+        save_agreed(connection, issue_id, {verdict.field: after(verdict) for verdict in kept})
+        push = _status(connection, services, experiment, twin, agreed.get(STATUS))
+    _write_fields(services, tracker, twin, experiment, verdicts)
+    if push:
+        _write_status(services, tracker, twin, experiment, push)
+
+
+def times_of_change(
+    connection: Connection, services: Services, experiment: Experiment, twin: Twin
+) -> Callable[[str], tuple[datetime | None, datetime | None]]:
+    """When a field last changed (here, in Jira), the latter by our clock."""
+    skew = twin.at - services.now() if twin.at else timedelta()
+    skew = skew if abs(skew) > SAME_CLOCK else timedelta()
+
+    def changed_at(field: str) -> tuple[datetime | None, datetime | None]:
+        ours = [entry.at for entry in load_timeline(connection, experiment.key) if field in entry.changes]
+        theirs = twin.changed_at(field)
+        return max(ours, default=None), theirs - skew if theirs else None
+
+    return changed_at
+
+
+def _take(
+    connection: Connection, services: Services, experiment: Experiment, verdicts: Sequence[Verdict]
+) -> Experiment:
+    changes = our_changes(verdicts, services.people)
+    told = ", ".join(f"{v.field} {in_words(v.ours)} → {in_words(v.value)}" for v in verdicts if v.field in changes)
+    entries = [Entry(services.now(), JIRA, "synced", told, changes)] if changes else []
+    return _keep(connection, services, experiment, [*entries, *_conflicts(services, verdicts, Side.THEIRS)])
+
+
+def _conflicts(services: Services, verdicts: Sequence[Verdict], stands: Side) -> list[Entry]:
+    lost = [verdict for verdict in verdicts if verdict.conflict and verdict.stands is stands]
+    return [Entry(services.now(), JIRA, "conflict", conflict_in_words(verdict)) for verdict in lost]
+
+
+def _keep(connection: Connection, services: Services, experiment: Experiment, entries: Sequence[Entry]) -> Experiment:
+    for entry in entries:
+        experiment = save_entry(connection, experiment, entry)
+        announce(connection, services, experiment, entry)
+    return experiment
+
+
+def _write_fields(
+    services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, verdicts: Sequence[Verdict]
+) -> None:
+    fields = their_changes(verdicts)
+    if not fields:
+        return
+    _spend(services, twin)
+    tracker.edit_issue(twin.issue.id, fields)
+    buried = _buried(services, tracker.read_twin(twin.issue.id), twin, fields)
+    sent = {verdict.field: after(verdict) for verdict in verdicts if verdict.field in fields}
+    with services.database.write() as connection:
+        save_agreed(connection, twin.issue.id, sent)
+        _keep(connection, services, experiment, [*_conflicts(services, verdicts, Side.OURS), *buried])
+
+
+def _buried(services: Services, now: Twin, before: Twin, fields: Mapping[str, Value]) -> list[Entry]:
+    """What people wrote in Jira between our reading and our writing, and nobody sees there any more."""
+    last = max((edit.number for edit in before.edits), default=-1)
+    lost = [e for e in now.edits if e.number > last and e.field in fields and e.after != fields[e.field]]
+    text = "{}: ours went over {}, written in Jira at the same moment"
+    return [Entry(services.now(), JIRA, "conflict", text.format(e.field, in_words(e.after))) for e in lost]
+
+
+def _spend(services: Services, twin: Twin) -> None:
+    with services.database.write() as connection:
+        spent = count_write(connection, twin.issue.id, services.now(), BUDGET_TIME)
+    if spent > BUDGET:
+        raise IntegrationError(
+            "Jira",
+            f"{twin.issue.key} was written {BUDGET} times within the hour: two programs may be answering each other.",
+            f"Find the other one, then /exp sync retry {twin.issue.key}.",
+            permanent=True,
+        )
+
+
+def _status(
+    connection: Connection, services: Services, experiment: Experiment, twin: Twin, base: Agreed | None
+) -> Target | None:
+    """The transition to make, if any; a move that Jira asks for is tried here, and asked about where a gate holds."""
+    verdict = judge_status(experiment.stage, twin.issue, base, services.statuses)
+    if verdict.push:
+        return verdict.push
+    if verdict.move_to:
+        experiment = _keep(
+            connection, services, experiment, [_moved(connection, services, experiment, twin, verdict.move_to)]
+        )
+    save_agreed(connection, twin.issue.id, {STATUS: Agreed(experiment.stage, twin.issue.status)})
+    return None
+
+
+def _moved(connection: Connection, services: Services, experiment: Experiment, twin: Twin, to: Stage) -> Entry:
+    now, evidence = services.now(), gather_evidence(connection, experiment, services.tracker is not None)
+    try:
+        return lifecycle.move(experiment, to, JIRA, now, evidence, services.rules)
+    except BacklogError as refused:
+        asked = f'"{twin.issue.status}" there, {experiment.stage} here. {refused.what} {refused.remedy}'
+        return Entry(now, JIRA, "asks", asked.strip())
+
+
+def _write_status(services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, push: Target) -> None:
+    ways = tracker.transitions(twin.issue.id)
+    way = next((way for way in ways if way.to.casefold() == push.status.casefold()), None)
+    if way is None:
+        known = ", ".join(sorted(way.to for way in ways)) or "none"
+        raise IntegrationError(
+            "Jira",
+            f'{twin.issue.key} has no way from "{twin.issue.status}" to "{push.status}" (there are: {known}).',
+            f"Change [jira.stages] {experiment.stage}, or the workflow.",
+            permanent=True,
+        )
+    _spend(services, twin)
+    tracker.do_transition(twin.issue.id, way.id, _screen(way, push, twin))
+    with services.database.write() as connection:
+        save_agreed(connection, twin.issue.id, {STATUS: Agreed(experiment.stage, way.to)})
+
+
+def _screen(way: Transition, push: Target, twin: Twin) -> dict[str, Any]:
+    """The fields that the transition's screen asks for. Raises IntegrationError for one nobody configured."""
+    given = {"resolution": push.resolution} if push.resolution else {}
+    lacking = [name for name in way.required if name not in given]
+    if lacking:
+        raise IntegrationError(
+            "Jira",
+            f'the way of {twin.issue.key} to "{way.to}" asks for {", ".join(lacking)}.',
+            f'Name it in [jira.stages], such as "{way.to} / Done".',
+            permanent=True,
+        )
+    return {name: {"name": value} for name, value in given.items() if name in way.required}

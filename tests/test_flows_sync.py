@@ -1,0 +1,255 @@
+"""One experiment and its issue, changed on both sides: what stands, what is lost, and who is told."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from bot.flows.sync_issue import sync_issue
+from sandbox.jira import JiraSandbox
+from store import outbox
+from store.experiments import find_experiment, load_timeline
+from tests.conftest import CONFIG, World
+
+BOTH_WAYS = """
+[jira.stages]
+ready = "To Do"
+running = "In Progress"
+observing = "In Progress"
+concluded = "Done"
+[jira.users]
+U0ANA = "{ana}"
+U0BEN = "{ben}"
+"""
+
+
+@pytest.fixture(params=["cloud", "server"])
+def twins(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> World:
+    """EXP-1 and ML-1, linked and in line."""
+    prefix = "acc-" if request.param == "cloud" else ""
+    users = BOTH_WAYS.replace("{ana}", f"{prefix}ana").replace("{ben}", f"{prefix}ben")
+    head, _, tail = CONFIG.partition("[database]")
+    world = make_world(request.param, config=head + users + "[database]" + tail)
+    world.type("list", user="U0BEN")
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('new "Char tokens" --kind infrastructure --appetite M')
+    world.type("link EXP-1 ML-1")
+    return world
+
+
+def edits(jira: JiraSandbox) -> list[str]:
+    """What was written to issues, in order."""
+    return [
+        call["operation"] for call in jira.calls if call["operation"] in ("edit_issue", "do_transition", "create_issue")
+    ]
+
+
+def pull(world: World) -> None:
+    world.clock.forward(minutes=11)
+    world.settle()
+
+
+def test_a_change_here_arrives_there_and_a_change_there_arrives_here(twins: World) -> None:
+    twins.type('edit EXP-1 --title "Char-level tokens" --owner @ben --label nlp --label recall --jira-priority High')
+    fields = twins.jira.issue("ML-1")["fields"]
+    assert (fields["summary"], fields["labels"], fields["priority"]["name"]) == (
+        "Char-level tokens",
+        ["nlp", "recall"],
+        "High",
+    )
+    assert fields["assignee"]["displayName"] == "Ben"
+    twins.jira.edit(
+        "ML-1", summary="Characters", labels=["nlp"], assignee=twins.jira.person("ana"), priority={"name": "Low"}
+    )
+    pull(twins)
+    with twins.services.database.read() as connection:
+        e = find_experiment(connection, "EXP-1")
+    assert (e.title, e.owner, e.labels, e.jira_priority) == ("Characters", "U0ANA", ("nlp",), "Low")
+    assert 'Jira: synced title "Char-level tokens" → "Characters"' in twins.type("show EXP-1")
+
+
+def test_after_both_are_in_line_nothing_is_written_and_nothing_is_read_again(twins: World) -> None:
+    twins.type('edit EXP-1 --title "Char-level tokens"')
+    pull(twins)
+    written, asked = edits(twins.jira), len(twins.jira.calls)
+    for _ in range(3):
+        pull(twins)
+    assert edits(twins.jira) == written == ["edit_issue"]
+    reads = [call["operation"] for call in twins.jira.calls[asked:]]
+    assert set(reads) <= {"search", "myself"}, "an echo is known by its content"
+
+
+def test_two_titles_that_differed_when_they_were_linked_stay_until_one_changes(twins: World) -> None:
+    twins.jira.add_issue("ML", "A longer story")
+    twins.type('new "Short"')
+    twins.type("link EXP-2 ML-2")
+    pull(twins)
+    assert twins.jira.issue("ML-2")["fields"]["summary"] == "A longer story"
+    assert "Short" in twins.type("show EXP-2")
+    twins.jira.edit("ML-2", summary="Another story")
+    pull(twins)
+    assert "Another story" in twins.type("show EXP-2")
+
+
+@pytest.mark.parametrize("later", ["ours", "theirs"])
+def test_of_two_changes_at_once_the_later_stands_and_the_other_is_kept(twins: World, later: str) -> None:
+    issue = twins.jira.issue("ML-1")["id"]
+    twins.jira.faults.add("read_issue", "503", times=50)
+    if later == "ours":
+        twins.jira.edit("ML-1", summary="Theirs")
+        twins.clock.forward(minutes=1)
+    say(twins, 'edit EXP-1 --title "Ours"')
+    if later == "theirs":
+        twins.clock.forward(minutes=1)
+        twins.jira.edit("ML-1", summary="Theirs")
+    twins.jira.faults.clear()
+    twins.settle()
+    assert twins.services.tracker
+    sync_issue(twins.services, twins.services.tracker, issue)
+    stands, lost = ("Ours", "Theirs") if later == "ours" else ("Theirs", "Ours")
+    assert twins.jira.issue("ML-1")["fields"]["summary"] == stands
+    shown = twins.type("show EXP-1")
+    assert f"EXP-1 {stands}" in shown
+    assert f'conflict title: "{stands}" stands' in shown
+    assert f'"{lost}" did not' in shown
+    assert shown.count("conflict") == 1
+
+
+def say(world: World, line: str) -> None:
+    """Type a line and let nothing happen yet."""
+    assert world.edge.command(line, user="U0ANA").status == 200
+
+
+def test_labels_of_both_sides_are_joined_and_none_is_lost(twins: World) -> None:
+    twins.type("edit EXP-1 --label old --label kept")
+    say(twins, "edit EXP-1 --label kept --label ours")
+    twins.jira.edit("ML-1", labels=["old", "kept", "theirs"])
+    pull(twins)
+    with twins.services.database.read() as connection:
+        labels = find_experiment(connection, "EXP-1").labels
+    assert labels == ("kept", "ours", "theirs")
+    assert sorted(twins.jira.issue("ML-1")["fields"]["labels"]) == list(labels)
+
+
+def test_an_edit_that_ours_fell_upon_is_told(twins: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = twins.services.tracker
+    assert tracker
+    write = tracker.edit_issue
+
+    def slow_write(issue_id: str, fields: dict[str, object]) -> None:
+        twins.jira.edit("ML-1", summary="Typed in that very second")
+        write(issue_id, fields)
+
+    monkeypatch.setattr(tracker, "edit_issue", slow_write)
+    twins.type('edit EXP-1 --title "Ours"')
+    assert 'ours went over "Typed in that very second"' in twins.type("show EXP-1")
+
+
+def test_an_owner_whom_nobody_paired_is_left_alone(twins: World) -> None:
+    twins.type('new "Mine"', user="U0CHI")
+    twins.type("edit EXP-1 --owner @chi")
+    assert twins.jira.issue("ML-1")["fields"]["assignee"] is None
+    assert "owner  chi" in twins.type("show EXP-1")
+
+
+def test_a_stage_takes_its_status_along_and_a_status_tries_its_stage(twins: World) -> None:
+    twins.type('goal add churn "keep active clients"')
+    twins.type("goal ready churn --labels yes --access yes --expert yes")
+    twins.type('frame EXP-1 --goal churn --hypothesis "we believe" --decision "which?"')
+    twins.type("start EXP-1")
+    assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
+    twins.type("move EXP-1 observing")
+    assert edits(twins.jira) == ["do_transition"], "observing is In Progress there, too"
+    twins.jira.edit("ML-1", status=("To Do", "new"))
+    pull(twins)
+    assert "Jira: went back" in twins.type("show EXP-1")
+    assert "stage  ready" in twins.type("show EXP-1")
+    twins.jira.edit("ML-1", status=("In Progress", "indeterminate"))
+    pull(twins)
+    assert "stage  running" in twins.type("show EXP-1")
+
+
+def test_done_in_jira_passes_no_gate_and_asks_once(twins: World) -> None:
+    twins.jira.edit("ML-1", status=("Done", "done"))
+    pull(twins)
+    pull(twins)
+    shown = twins.type("show EXP-1")
+    assert "stage  idea" in shown
+    assert shown.count('Jira: asks "Done" there, idea here.') == 1
+    assert "becomes concluded by a decision" in shown
+    assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "Done", "what Jira says is left there"
+
+
+def test_a_screen_that_asks_for_more_is_named_with_its_key(twins: World) -> None:
+    twins.jira.screens["In Progress"] = ("resolution",)
+    twins.type('goal add churn "keep active clients"')
+    twins.type("goal ready churn --labels yes --access yes --expert yes")
+    twins.type('frame EXP-1 --goal churn --hypothesis "we believe" --decision "which?"')
+    twins.type("start EXP-1")
+    said = twins.type("sync status")
+    assert 'the way of ML-1 to "In Progress" asks for resolution.' in said
+    assert "[jira.stages]" in said
+    twins.jira.screens.clear()
+    assert "ML-1 is tried again." in twins.type("sync retry ML-1")
+    assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
+    assert "needs a person" not in twins.type("sync status")
+
+
+def test_the_difference_is_shown_with_the_base(twins: World) -> None:
+    twins.jira.edit("ML-1", summary="Theirs")
+    said = twins.type("sync diff ML-1")
+    assert "EXP-1 and ML-1" in said
+    line = next(line for line in said.splitlines() if line.startswith("title"))
+    assert line.split("  ")[0] == "title"
+    assert all(word in line for word in ('"Char tokens"', '"Theirs"', "Jira's is taken"))
+
+
+def test_an_issue_is_made_for_an_experiment_and_tied_to_it(twins: World) -> None:
+    assert "EXP-2 is on the backlog" in twins.type('new "Word tokens" --jira ML')
+    shown = twins.type("show EXP-2")
+    assert "ML-2" in shown
+    issue = twins.jira.issue("ML-2")
+    assert issue["fields"]["summary"] == "Word tokens"
+    assert issue["fields"]["assignee"]["displayName"] == "Ana"
+    assert list(twins.jira.properties[issue["id"]]) == ["scrumbut"]
+    assert "EXP-2 has ML-2 already" in twins.type("link EXP-2 --create ML")
+    assert '"no way" is no project key.' in twins.type('new "x y" --jira "no way"')
+
+
+@pytest.mark.parametrize("kind", ["reset_after", "error_after"])
+def test_an_issue_whose_answer_was_lost_is_found_again_and_not_made_twice(twins: World, kind: str) -> None:
+    twins.jira.faults.add("create_issue", kind)
+    twins.type('new "Word tokens" --jira ML')
+    assert edits(twins.jira).count("create_issue") == 1
+    assert "ML-2" in twins.type("show EXP-2")
+
+
+def test_a_lost_answer_to_an_edit_writes_nothing_wrong(twins: World) -> None:
+    twins.jira.faults.add("edit_issue", "reset_after")
+    twins.type('edit EXP-1 --title "Ours"')
+    assert twins.jira.issue("ML-1")["fields"]["summary"] == "Ours"
+    assert edits(twins.jira) == ["edit_issue"], "the look-up found it there"
+    assert "conflict" not in twins.type("show EXP-1")
+
+
+def test_two_programs_that_answer_each_other_are_halted_and_told(twins: World) -> None:
+    for number in range(25):
+        twins.type(f'edit EXP-1 --title "Ours {number}"')
+    assert edits(twins.jira).count("edit_issue") == 20
+    assert "written 20 times within the hour" in twins.type("sync status")
+    twins.clock.forward(hours=2)
+    twins.type("sync retry ML-1")
+    assert twins.jira.issue("ML-1")["fields"]["summary"] == "Ours 24"
+
+
+def test_a_jira_that_is_down_holds_nothing_up_and_gets_it_later(twins: World) -> None:
+    twins.jira.faults.add("read_issue", "503", times=8)
+    say(twins, 'edit EXP-1 --title "Ours"')
+    assert "Ours" in twins.type("show EXP-1")
+    twins.clock.forward(minutes=30)
+    twins.settle()
+    assert twins.jira.issue("ML-1")["fields"]["summary"] == "Ours"
+    with twins.services.database.read() as connection:
+        assert set(outbox.count_by_state(connection)) <= {outbox.SENT, outbox.DROPPED}
+        assert [e.act for e in load_timeline(connection, "EXP-1")][-1] == "edited"
+    assert timedelta(0) < twins.services.timeout
