@@ -12,7 +12,8 @@ from backlog.experiment import Stage
 class Issue:
     """An issue as last read. `id` is immutable, `key` is not. `category` is Jira's status category key ("new",
     "indeterminate", "done"); `sprint` is the name of an active or future sprint, empty where there is none;
-    `assignee_id` is the account (Cloud) or the user's name (Data Center)."""
+    `assignee_id` is the account (Cloud) or the user's name (Data Center). `unreachable_since` is when it could no
+    longer be read: deleted, or out of our sight; nobody can tell which."""
 
     id: str
     key: str
@@ -28,6 +29,7 @@ class Issue:
     labels: tuple[str, ...] = ()
     priority: str = ""
     assignee_id: str = ""
+    unreachable_since: datetime | None = None
 
     @property
     def done(self) -> bool:
@@ -54,11 +56,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """An issue as it is at this moment in Jira, how its fields came to be, and what Jira's clock said."""
+    """An issue as it is at this moment in Jira, how its fields came to be, what Jira's clock said, and its
+    description in Jira's own form."""
 
     issue: Issue
     edits: tuple[Edit, ...]
     at: datetime | None = None
+    description: Any = None
 
     def changed_at(self, field: str) -> datetime | None:
         """When the field last changed, by Jira's clock."""

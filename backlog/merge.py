@@ -160,6 +160,21 @@ def in_words(value: Value) -> str:
     return f'"{text}"' if text else "nothing"
 
 
+def summary_of(experiment: Experiment) -> list[str]:
+    """What the issue tells of its experiment: the block in its description, one line each."""
+    e = experiment
+    appetite = f"{e.appetite}{f', extended {e.extensions} times' if e.extensions else ''}"
+    told = {
+        "Stage": e.stage,
+        "Hypothesis": e.hypothesis,
+        "Metric": f"{e.metric} on {e.eval_set}" if e.eval_set else e.metric,
+        "Appetite": appetite,
+        "Outcome": f"{e.outcome}: {e.learning}" if e.outcome else "",
+        "Decision": f"{e.decision}: {e.decision_reason}" if e.decision else "",
+    }
+    return [f"{name}: {' '.join(str(value).split())}" for name, value in told.items() if value]
+
+
 TITLE, OWNER, LABELS, JIRA_PRIORITY = "title", "owner", "labels", "jira_priority"
 
 

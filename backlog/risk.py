@@ -160,6 +160,24 @@ def timeboxed(s: Situation) -> Iterator[Risk]:
             )
 
 
+def unreachable(s: Situation) -> Iterator[Risk]:
+    """The linked issue can no longer be read: deleted, or out of our sight, and nobody can tell which."""
+    for experiment in s.active:
+        issue = s.issue(experiment)
+        if issue and issue.unreachable_since:
+            yield _risk(
+                s,
+                "unreachable",
+                experiment.key,
+                experiment.owner,
+                0.25,
+                cause=f"{issue.key} cannot be read in Jira",
+                effect="what happens there is not seen here",
+                evidence=f"since {issue.unreachable_since:%d %b %Y}",
+                action=f"give the account the right to see it, or /exp unlink {experiment.key}",
+            )
+
+
 def decision_waiting(s: Situation) -> Iterator[Risk]:
     """Jira says done, the backlog has no decision."""
     for experiment in s.active:
@@ -178,7 +196,7 @@ def decision_waiting(s: Situation) -> Iterator[Risk]:
             )
 
 
-RULES: tuple[Rule, ...] = (decision_waiting, blocked, over_age, stale_metric, no_baseline, timeboxed)
+RULES: tuple[Rule, ...] = (decision_waiting, blocked, over_age, stale_metric, no_baseline, timeboxed, unreachable)
 
 
 def find_risks(s: Situation, before: Sequence[Risk] = ()) -> list[Risk]:

@@ -106,6 +106,7 @@ class Jira(Section):
     pat: SecretStr = SecretStr("")
     jql: str = ""
     deployment: Literal["cloud", "server"] = "cloud"
+    webhook_secret: SecretStr = SecretStr("")
     issue_type: str = "Task"
     stages: dict[Stage, str] = Field(default_factory=dict)
     users: dict[str, str] = Field(default_factory=dict)

@@ -18,6 +18,7 @@ from bot.flows.run_due import Schedule
 from bot.flows.services import ReportPlan, Services
 
 BEAT_S = 1
+CENSUS_EVERY = timedelta(days=1)  # how long a deleted issue may go unnoticed
 GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes to count here
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 1_000  # due times made up for at once; more means the machine slept for years
@@ -30,7 +31,8 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
         for plan in services.sources.values()
     ]
-    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every)] if services.tracker else []
+    census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
+    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census] if services.tracker else []
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
     return [*polls, *syncs, *groups, appetites, *(_report(plan) for plan in services.reports)]

@@ -16,6 +16,7 @@ from backlog.cadence import read_span
 from bot.config import ConfigError, Settings
 from bot.flows.run_due import run_due
 from bot.flows.services import Services
+from bot.jira_endpoint import JiraEndpoint
 from bot.schedule import schedules_of, start_clock
 from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
@@ -31,7 +32,8 @@ def serve(settings: Settings, services: Services) -> None:
     with ExitStack() as running:
         running.enter_context(_only_one(settings.database.url))
         endpoint = _connect_slack(settings, services, running)
-        web = open_web(services, endpoint)
+        secret = settings.jira.webhook_secret.get_secret_value()
+        web = open_web(services, endpoint, JiraEndpoint(services, secret).receive if secret else None)
         _start_work(settings, services, running)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -21,8 +21,9 @@ VISITOR = Caller("", "")  # reads only, so nothing is done in anybody's name
 REPORT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
 
 
-def open_web(services: Services, slack: Endpoint | None) -> Starlette:
-    """The app; without `slack` (Socket Mode, or Slack not configured) it has no `/slack/events`."""
+def open_web(services: Services, slack: Endpoint | None, jira: Endpoint | None = None) -> Starlette:
+    """The app; without `slack` (Socket Mode, or Slack not configured) it has no `/slack/events`, without `jira` (no
+    webhook secret) no `/jira/webhook`."""
 
     def health(_: Request) -> Response:
         with services.database.read() as connection:
@@ -57,4 +58,6 @@ def open_web(services: Services, slack: Endpoint | None) -> Starlette:
     ]
     if slack is not None:
         routes.append(Route("/slack/events", slack, methods=["POST"]))
+    if jira is not None:
+        routes.append(Route("/jira/webhook", jira, methods=["POST"]))
     return Starlette(routes=routes)

@@ -16,7 +16,7 @@ from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
-from bot.flows.sync_backlog import sync_backlog
+from bot.flows.sync_backlog import sync_backlog, take_census
 from bot.flows.watch_appetites import watch_appetites
 from bot.flows.write_report import find_plan, write_report
 from bot.slack.blocks import TABLE_ROWS, to_message
@@ -74,6 +74,15 @@ def _appetites(services: Services, args: Mapping[str, Any]) -> None:
     log.info("watched appetites", changed=watch_appetites(services))
 
 
+def _census(services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        gone = take_census(services)
+    except IntegrationError as error:
+        log.warning("no census", why=str(error))
+        return
+    log.info("census taken", unreachable=len(gone))
+
+
 def _groups(services: Services, args: Mapping[str, Any]) -> None:
     log.info("refreshed groups", groups=refresh_groups(services))
 
@@ -81,6 +90,7 @@ def _groups(services: Services, args: Mapping[str, Any]) -> None:
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "sync_backlog": _sync,
+    "take_census": _census,
     "watch_appetites": _appetites,
     "refresh_groups": _groups,
     "write_report": _report,

@@ -63,6 +63,7 @@ class JiraSandbox:
         self.people = {person.get("accountId", name): person for name, person in self._people()}
         self.properties: dict[str, Json] = {}
         self._history: dict[str, list[Json]] = {}
+        self._hidden: set[str] = set()
         self._next_id = 900_000
         self._version = 0  # of the issues, so that the pages of one search need not search anew
         self._searched: tuple[str, int, list[Json]] = ("", -1, [])
@@ -152,6 +153,16 @@ class JiraSandbox:
         self.edit(new, project={"id": "10001", "key": project, "name": project})
         return new
 
+    def hide(self, key: str) -> None:
+        """Take the issue out of the account's sight, as a permission or a deletion does: the answers are the same."""
+        self._hidden.add(self.issue(key)["id"])
+        self._version += 1
+
+    def show(self, key: str) -> None:
+        """Bring it back."""
+        self._hidden.discard(self.issue(key)["id"])
+        self._version += 1
+
     def issue(self, key_or_id: str) -> Json:
         """The stored issue. Raises KeyError."""
         return self._issues[self._ids.get(key_or_id, key_or_id)]
@@ -222,9 +233,12 @@ class JiraSandbox:
 
     def find(self, key_or_id: str) -> Json:
         try:
-            return self.issue(key_or_id)
+            found = self.issue(key_or_id)
         except KeyError:
             raise Refusal(404, NO_ISSUE) from None
+        if found["id"] in self._hidden:
+            raise Refusal(404, NO_ISSUE)
+        return found
 
     def myself(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET myself"""
@@ -256,7 +270,8 @@ class JiraSandbox:
             test, field, descending = matcher(jql, self.now())
         except JqlError as error:
             raise Refusal(400, str(error)) from error
-        found = sorted(filter(test, self._issues.values()), key=_ORDERS[field], reverse=descending)
+        visible = (raw for raw in self._issues.values() if raw["id"] not in self._hidden)
+        found = sorted(filter(test, visible), key=_ORDERS[field], reverse=descending)
         self._searched = (jql, self._version, found)
         return found
 
@@ -360,7 +375,7 @@ class JiraSandbox:
     def _cloud_field(self, name: str, value: Any) -> Any:
         if name in ("assignee", "reporter", "creator") and value:
             return self.user(value)
-        return to_document(value) if name in ("description", "environment") and value else value
+        return to_document(value) if name in ("description", "environment") and isinstance(value, str) else value
 
     def _comment(self, stored: Json) -> Json:
         authors = {name: self.user(stored[name]) for name in ("author", "updateAuthor") if stored.get(name)}

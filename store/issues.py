@@ -46,6 +46,14 @@ def find_issue(connection: Connection, key: str) -> Issue | None:
     return _issue(row) if row else None
 
 
+def mark_unreachable(connection: Connection, ids: Iterable[str], now: datetime) -> None:
+    """Remember since when those issues cannot be read, and that all others can."""
+    gone = list(ids)
+    connection.execute(update(table).where(table.c.id.not_in(gone)).values(unreachable_since=None))
+    lost = (table.c.id.in_(gone), table.c.unreachable_since.is_(None))
+    connection.execute(update(table).where(*lost).values(unreachable_since=now))
+
+
 def pulled_until(connection: Connection) -> datetime | None:
     """The start of the last complete pull."""
     return connection.scalar(select(schedule.c.checked_until).where(schedule.c.name == CURSOR))

@@ -241,6 +241,7 @@ issue = Table(
     Column("labels", Json, nullable=False, default=(), server_default="[]"),
     _text("priority", 80),
     _text("assignee_id", 160),
+    Column("unreachable_since", Instant),
     Index(None, "key"),
 )
 

@@ -1,12 +1,21 @@
 """One experiment and its issue, changed on both sides: what stands, what is lost, and who is told."""
 
+import hashlib
+import hmac
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
+import httpx2
 import pytest
 
+from bot.flows.sync_backlog import take_census
 from bot.flows.sync_issue import sync_issue
-from sandbox.jira import JiraSandbox
+from bot.jira_endpoint import JiraEndpoint
+from bot.web import open_web
+from integrations.http import IntegrationError
+from sandbox.jira import JiraSandbox, document_text
+from sandbox.serving import serving
 from store import outbox
 from store.experiments import find_experiment, load_timeline
 from tests.conftest import CONFIG, World
@@ -253,3 +262,98 @@ def test_a_jira_that_is_down_holds_nothing_up_and_gets_it_later(twins: World) ->
         assert set(outbox.count_by_state(connection)) <= {outbox.SENT, outbox.DROPPED}
         assert [e.act for e in load_timeline(connection, "EXP-1")][-1] == "edited"
     assert timedelta(0) < twins.services.timeout
+
+
+def hint(world: World, key: str, *, secret: str = "hush", identifier: str = "w1", body: bytes = b"") -> int:
+    """Send what Jira sends when an issue changed; returns the status of the answer."""
+    sent = body or json.dumps({"webhookEvent": "jira:issue_updated", "issue": world.jira.issue(key)}).encode()
+    signature = "sha256=" + hmac.new(secret.encode(), sent, hashlib.sha256).hexdigest()
+    app = open_web(world.services, None, JiraEndpoint(world.services, "hush").receive)
+    headers = {"X-Hub-Signature": signature, "X-Atlassian-Webhook-Identifier": identifier}
+    with serving(app) as url:
+        return httpx2.post(f"{url}/jira/webhook", content=sent, headers=headers).status_code
+
+
+def test_a_hint_brings_a_change_over_at_once_and_a_doubled_one_nothing(twins: World) -> None:
+    twins.jira.edit("ML-1", summary="Theirs")
+    assert hint(twins, "ML-1") == 204
+    twins.settle()
+    assert "EXP-1 Theirs" in twins.type("show EXP-1")
+    asked = len(twins.jira.calls)
+    assert hint(twins, "ML-1") == 204
+    twins.settle()
+    assert len(twins.jira.calls) == asked
+
+
+def test_a_late_hint_with_an_old_state_changes_nothing_back(twins: World) -> None:
+    old = json.dumps({"issue": twins.jira.issue("ML-1")}).encode()
+    twins.jira.edit("ML-1", summary="Theirs")
+    pull(twins)
+    assert hint(twins, "ML-1", body=old) == 204
+    twins.settle()
+    assert "EXP-1 Theirs" in twins.type("show EXP-1")
+
+
+@pytest.mark.parametrize(
+    ("secret", "body", "status"),
+    [
+        ("wrong", b"", 401),
+        ("hush", b"{", 400),
+        ("hush", b"[]", 400),
+        ("hush", b'{"issue": 3}', 400),
+        ("hush", b"x" * (9 << 20), 413),
+    ],
+)
+def test_a_hint_that_jira_did_not_send_is_refused(twins: World, secret: str, body: bytes, status: int) -> None:
+    assert hint(twins, "ML-1", secret=secret, body=body) == status
+
+
+def test_the_signature_is_the_one_of_atlassians_example() -> None:
+    signed = hmac.new(b"It's a Secret to Everybody", b"Hello World!", hashlib.sha256).hexdigest()
+    assert signed == "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+
+
+def test_an_issue_out_of_sight_is_unreachable_and_never_deleted(twins: World) -> None:
+    assert take_census(twins.services) == []
+    twins.jira.hide("ML-1")
+    assert take_census(twins.services) == ["ML-1"]
+    assert "unreachable since 23 Nov" in twins.type("show EXP-1")
+    assert "ML-1 cannot be read in Jira" in twins.type("report preview")
+    twins.jira.show("ML-1")
+    assert take_census(twins.services) == []
+    assert "unreachable" not in twins.type("show EXP-1")
+
+
+def test_an_expired_token_makes_no_issue_unreachable(twins: World) -> None:
+    twins.jira.token = "another"
+    with pytest.raises(IntegrationError, match="401"):
+        take_census(twins.services)
+    twins.jira.token = "jira-sandbox-token"
+    assert "unreachable" not in twins.type("show EXP-1")
+
+
+HUMAN = {
+    "cloud": {
+        "type": "doc",
+        "version": 1,
+        "content": [{"type": "panel", "attrs": {"panelType": "info"}, "content": [{"type": "rule"}]}],
+    },
+    "server": "h1. Ours \r\n{code}x{code} \u202e <!channel>",
+}
+
+
+def test_the_block_tells_of_the_experiment_and_leaves_every_other_byte(twins: World) -> None:
+    human = HUMAN[twins.jira.deployment]
+    twins.jira.edit("ML-1", description=human)
+    twins.type('frame EXP-1 --hypothesis "we believe {panel} in *chars*"')
+    told = twins.jira.issue("ML-1")["fields"]["description"]
+    assert "we believe" in document_text(told)
+    rest = {**told, "content": told["content"][:-1]} if isinstance(told, dict) else told.partition("\n\n{panel:")[0]
+    assert rest == human
+    twins.type('frame EXP-1 --hypothesis "something else"')
+    again = document_text(twins.jira.issue("ML-1")["fields"]["description"])
+    assert "something else" in again
+    assert "we believe" not in again
+    property_ = json.loads(twins.jira.properties[twins.jira.issue("ML-1")["id"]]["scrumbut"])
+    assert property_["experiment"] == "EXP-1"
+    assert "Hypothesis: something else" in property_["told"]

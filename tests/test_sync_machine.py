@@ -130,6 +130,12 @@ class Both(RuleBasedStateMachine):
     def title_there_in_the_very_second_of_our_write(self) -> None:
         self.person_in_the_way = self.fresh()
 
+    @rule()
+    def both_at_the_very_same_second(self) -> None:
+        self.title_there_in_the_very_second_of_our_write()
+        self.title_here()
+        self.deliver(2)
+
     @rule(operation=st.sampled_from(["edit_issue", "edit_issue", "read_issue", "search"]), kind=st.sampled_from(FAULTS))
     def fault(self, operation: str, kind: str) -> None:
         self.jira.faults.add(operation, kind)

@@ -20,7 +20,11 @@ from store.people import load_people
 ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
 JIRA = "Jira"  # who acts where a change comes from there
-SHARED = {"title", "owner", "labels", "jira_priority", "stage", "issue_id"}  # with the issue, see `sync_issue`
+# What the issue shares or is told of; see `sync_issue`.
+SHARED = {
+    "title", "owner", "labels", "jira_priority", "stage", "issue_id", "hypothesis", "metric", "eval_set", "appetite",
+    "extensions", "outcome", "learning", "decision",
+}  # fmt: skip
 CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", "extended", "appetite spent", "undone"}
 
 

@@ -12,9 +12,18 @@ from backlog.status import differs
 from bot.flows.services import Caller, Services, acting
 from integrations.http import IntegrationError
 from store import outbox
-from store.experiments import find_experiment
-from store.issues import linked_among, load_agreed, pulled_until, save_issues, save_pulled_until
+from store.experiments import find_experiment, linked_to
+from store.issues import (
+    linked_among,
+    load_agreed,
+    load_linked_issues,
+    mark_unreachable,
+    pulled_until,
+    save_issues,
+    save_pulled_until,
+)
 from store.metrics import save_source_state
+from store.people import first_delivery
 
 OVERLAP = timedelta(minutes=10)  # Jira's index lags behind writes by seconds to minutes
 JIRA = "jira"
@@ -27,6 +36,45 @@ def _notice(connection: Connection, services: Services, page: Sequence[Issue]) -
         if differs(issue, load_agreed(connection, issue.id), services.people):
             target = f"jira:issue:{issue.id}:sync"
             outbox.put_latest(connection, target, "jira.sync", {"issue": issue.id}, services.now())
+
+
+def hear_of(services: Services, issue_id: str, delivery: str) -> bool:
+    """Take a hint that an issue changed: it is read again soon. False for an issue of no experiment, and for a hint
+    that was taken before."""
+    with services.database.write() as connection:
+        if delivery and not first_delivery(connection, f"jira:{delivery}"[:160], services.now()):
+            return False
+        if linked_to(connection, issue_id) is None:
+            return False
+        target = f"jira:issue:{issue_id}:sync"
+        outbox.put_latest(connection, target, "jira.sync", {"issue": issue_id}, services.now())
+    return True
+
+
+def take_census(services: Services) -> list[str]:
+    """Ask for the ids of all issues in scope, and read each linked one that is not among them: it may only have left
+    the scope. What answers 404 is unreachable from now on, deleted or out of our sight; nothing is deleted here.
+    Returns the keys of those. Raises IntegrationError where Jira or the account does not answer."""
+    if services.tracker is None:
+        return []
+    seen = services.tracker.census(services.jql)
+    with services.database.read() as connection:
+        linked = load_linked_issues(connection)
+    gone = [issue for issue_id, issue in linked.items() if issue_id not in seen and not _reachable(services, issue_id)]
+    with services.database.write() as connection:
+        mark_unreachable(connection, [issue.id for issue in gone], services.now())
+    return [issue.key for issue in gone]
+
+
+def _reachable(services: Services, issue_id: str) -> bool:
+    assert services.tracker is not None
+    try:
+        services.tracker.fetch_issue(issue_id)
+    except IntegrationError as error:
+        if error.code == "404":
+            return False
+        raise
+    return True
 
 
 def retry_issue(services: Services, caller: Caller, key: str) -> str:

@@ -4,6 +4,7 @@ It compares states, so it may run at any time and twice; what it sent is what bo
 with a write, so its changelog is read again afterwards: an edit of a person that ours fell upon is kept and told.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from backlog.merge import (
     in_words,
     merge,
     our_changes,
+    summary_of,
     their_changes,
 )
 from backlog.status import STATUS, Target, judge_status
@@ -34,6 +36,7 @@ from integrations.http import IntegrationError
 from store.experiments import linked_to, load_timeline, save_entry
 from store.issues import count_write, load_agreed, save_agreed, save_issues
 
+PROPERTY = "property"  # kept beside the fields: what the issue's property was when it was last sent
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
 BUDGET_TIME = timedelta(hours=1)
 SAME_CLOCK = timedelta(seconds=2)  # a Date header counts in whole seconds
@@ -61,6 +64,7 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
     _write_fields(services, tracker, twin, experiment, verdicts)
     if push:
         _write_status(services, tracker, twin, experiment, push)
+    _write_property(services, tracker, twin, experiment, agreed.get(PROPERTY))
 
 
 def times_of_change(
@@ -103,15 +107,31 @@ def _write_fields(
     services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, verdicts: Sequence[Verdict]
 ) -> None:
     fields = their_changes(verdicts)
-    if not fields:
+    description = tracker.with_block(twin.description, experiment.key, summary_of(experiment))
+    block = {"description": description} if description != twin.description else {}
+    if not fields and not block:
         return
     _spend(services, twin)
-    tracker.edit_issue(twin.issue.id, fields)
+    tracker.edit_issue(twin.issue.id, {**fields, **block})
+    if not fields:
+        return
     buried = _buried(services, tracker.read_twin(twin.issue.id), twin, fields)
     sent = {verdict.field: after(verdict) for verdict in verdicts if verdict.field in fields}
     with services.database.write() as connection:
         save_agreed(connection, twin.issue.id, sent)
         _keep(connection, services, experiment, [*_conflicts(services, verdicts, Side.OURS), *buried])
+
+
+def _write_property(
+    services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, sent: Agreed | None
+) -> None:
+    """What other programs may read from the issue; it never moves the issue's `updated`, so what was sent is kept."""
+    value = json.dumps({"experiment": experiment.key, "told": summary_of(experiment)}, ensure_ascii=False)
+    if sent and sent.ours == value:
+        return
+    tracker.put_property(twin.issue.id, value)
+    with services.database.write() as connection:
+        save_agreed(connection, twin.issue.id, {PROPERTY: Agreed(value, value)})
 
 
 def _buried(services: Services, now: Twin, before: Twin, fields: Mapping[str, Value]) -> list[Entry]:

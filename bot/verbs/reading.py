@@ -7,6 +7,7 @@ import click
 
 from backlog.cadence import read_span
 from backlog.experiment import Wanted
+from backlog.issue import Issue
 from bot.flows.read_backlog import Page, Shown, find_past, list_experiments, resolve_person, show_experiment
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import STAGES, pass_request, text_argument
@@ -116,7 +117,7 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         "goal": e.goal,
         "kind": e.kind,
         "owner": shown.owner,
-        "issue": f'{issue.key} "{issue.status}"' if issue else e.issue_key,
+        "issue": _issue(issue) if issue else e.issue_key,
         "hypothesis": e.hypothesis,
         "metric": f"{e.metric} on {e.eval_set or 'no named evaluation set'}" if e.metric else "",
         "progress": "; ".join(shown.progress),
@@ -132,6 +133,11 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         "to move on": "; ".join(f"{lack} ({remedy})" for lack, remedy in shown.missing),
     }
     return [(name, str(value)) for name, value in facts.items() if value]
+
+
+def _issue(issue: Issue) -> str:
+    gone = f", unreachable since {issue.unreachable_since:%d %b}" if issue.unreachable_since else ""
+    return f'{issue.key} "{issue.status}"{gone}'
 
 
 def _age(shown: Shown) -> str:

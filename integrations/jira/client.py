@@ -3,7 +3,7 @@
 Reads are tried again, writes never: the package would send a comment up to three times on a dropped connection.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,12 +16,15 @@ from jira.exceptions import JIRAError
 
 from backlog.issue import Issue, Transition, Twin
 from integrations.http import IntegrationError, read_retry_after
+from integrations.jira.block import in_document, in_wiki
 from integrations.jira.issues import FIELDS, edits_of, issue_of, printable, read_time
 from integrations.jira.text import to_document, to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
+IDS = 5_000  # ids alone at once, the most that Cloud gives
 COMMENTS = 50  # newest comments searched for ours
 PROPERTY = "scrumbut"
+MARKER = "scrumbut.key"  # carries our key from an issue's or a comment's first moment
 PASSING = (429, 502, 503, 504)
 WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
 
@@ -88,10 +91,10 @@ class JiraClient:
         if not seen:
             self.check_account()
 
-    def _cloud_pages(self, jql: str) -> Iterator[list[dict[str, Any]]]:
+    def _cloud_pages(self, jql: str, fields: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
         token, used = "", set[str]()
         while True:
-            query = {"jql": jql, "fields": self._fields(), "maxResults": PAGE}
+            query = {"jql": jql, "fields": fields or self._fields(), "maxResults": PAGE if fields is None else IDS}
             page = self._read("POST", "search/jql", json={**query, **({"nextPageToken": token} if token else {})})
             yield page.get("issues", [])
             token = page.get("nextPageToken") or ""
@@ -101,10 +104,10 @@ class JiraClient:
                 raise IntegrationError("Jira", "its search repeats a page.", "The next round begins anew.")
             used.add(token)
 
-    def _server_pages(self, jql: str) -> Iterator[list[dict[str, Any]]]:
+    def _server_pages(self, jql: str, fields: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
         start = 0
         while True:
-            query = {"jql": jql, "fields": self._fields(), "startAt": start, "maxResults": PAGE}
+            query = {"jql": jql, "fields": fields or self._fields(), "startAt": start, "maxResults": PAGE}
             page = self._read("POST", "search", json=query)
             issues = page.get("issues", [])
             yield issues
@@ -128,12 +131,31 @@ class JiraClient:
     def read_twin(self, issue_id: str) -> Twin:
         """The issue as it is now, with its changelog and what Jira's clock said."""
         path = f"issue/{quote(issue_id, safe='')}"
-        raw = self._read("GET", path, params={"fields": ",".join(self._fields()), "expand": "changelog"})
-        return Twin(issue_of(raw, self._url, self._sprint_field), edits_of(raw), self._server_time)
+        fields = [*self._fields(), "description"]
+        raw = self._read("GET", path, params={"fields": ",".join(fields), "expand": "changelog"})
+        description = (raw.get("fields") or {}).get("description")
+        return Twin(issue_of(raw, self._url, self._sprint_field), edits_of(raw), self._server_time, description)
 
     def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None:
-        """Set fields, given by our names in the form in which they are compared."""
+        """Set fields, given by our names in the form in which they are compared; a description as `with_block` made
+        it."""
         self._write("PUT", f"issue/{issue_id}", {"fields": self._jira_fields(fields)})
+
+    def with_block(self, description: Any, key: str, lines: Sequence[str]) -> Any:
+        """The description with the bot's block in it; all else in it is as it was."""
+        return in_document(description, key, lines) if self._cloud else in_wiki(description, key, lines)
+
+    def put_property(self, issue_id: str, value: str) -> None:
+        """Keep a text on the issue that other programs can read."""
+        self._write("PUT", f"issue/{issue_id}/properties/{PROPERTY}", value)
+
+    def census(self, jql: str) -> set[str]:
+        """The ids of all issues in scope. An empty or unreadable answer raises where the account is the reason."""
+        scope = f"({_without_order(jql)}) ORDER BY id ASC"
+        pages = self._cloud_pages(scope, ["id"]) if self._cloud else self._server_pages(scope, ["id"])
+        found = {str(raw["id"]) for page in pages for raw in page}
+        self.check_account()
+        return found
 
     def _jira_fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         person = "accountId" if self._cloud else "name"
@@ -141,6 +163,7 @@ class JiraClient:
             "title": lambda value: ("summary", value),
             "labels": lambda value: ("labels", list(value)),
             "jira_priority": lambda value: ("priority", {"name": value} if value else None),
+            "description": lambda value: ("description", value),
             "owner": lambda value: ("assignee", {person: value} if value else None),
         }
         return dict(written[name](value) for name, value in fields.items())
@@ -158,7 +181,7 @@ class JiraClient:
     def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Issue:
         """A new issue that carries our key as a property from its first moment."""
         body = {"project": {"key": project}, "issuetype": {"name": issue_type}, **self._jira_fields(fields)}
-        marker = {"key": PROPERTY, "value": key}  # a plain text, as for comments
+        marker = {"key": MARKER, "value": key}  # a plain text, as for comments
         answer = self._write("POST", "issue", {"fields": body, "properties": [marker]})
         return self.fetch_issue(str(answer["id"]))
 
@@ -174,7 +197,7 @@ class JiraClient:
     def add_comment(self, issue_id: str, text: str, key: str) -> str:
         """Write a comment that carries our key as a property; returns its id."""
         body = to_document(text) if self._cloud else to_wiki(text)
-        marker = {"key": PROPERTY, "value": key}  # a plain text: Data Center takes nothing else
+        marker = {"key": MARKER, "value": key}  # a plain text: Data Center takes nothing else
         answer = self._write("POST", f"issue/{issue_id}/comment", {"body": body, "properties": [marker]})
         return str(answer["id"])
 
@@ -188,7 +211,7 @@ class JiraClient:
     def _marker(self, path: str) -> str:
         """Our key on an issue or a comment; empty where there is none."""
         try:
-            found = self._read("GET", f"{path}/properties/{PROPERTY}")
+            found = self._read("GET", f"{path}/properties/{MARKER}")
         except IntegrationError as error:
             if error.code == "404":
                 return ""

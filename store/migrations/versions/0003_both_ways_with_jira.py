@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("experiment", sa.Column("jira_priority", sa.String(80), nullable=False, server_default=""))
     op.add_column("issue", sa.Column("priority", sa.String(80), nullable=False, server_default=""))
     op.add_column("issue", sa.Column("assignee_id", sa.String(160), nullable=False, server_default=""))
+    op.add_column("issue", sa.Column("unreachable_since", store.tables.Instant()))
     op.create_table(
         "agreed",
         sa.Column("issue_id", sa.String(length=40), nullable=False),
@@ -38,7 +39,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("jira_write")
     op.drop_table("agreed")
-    for name in ("labels", "priority", "assignee_id"):
+    for name in ("labels", "priority", "assignee_id", "unreachable_since"):
         op.drop_column("issue", name)
     for name in ("labels", "jira_priority"):
         op.drop_column("experiment", name)
