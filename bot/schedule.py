@@ -20,13 +20,15 @@ from bot.flows.services import ReportPlan, Services
 BEAT_S = 1
 CENSUS_EVERY = timedelta(days=1)  # how long a deleted issue may go unnoticed
 GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes to count here
+TELL_EVERY = timedelta(seconds=30)  # how long news may lie, besides the burst they are part of
+REMIND_EVERY = timedelta(minutes=15)  # how exactly a reminder's time is met
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 1_000  # due times made up for at once; more means the machine slept for years
 
 
 def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
-    """One schedule for each source, for Jira and for user groups where they are configured, for the appetites, and
-    for each report."""
+    """One schedule for each source, for Jira and for user groups where they are configured, for the appetites, for
+    those who follow something where Slack is configured, and for each report."""
     polls = [
         _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
         for plan in services.sources.values()
@@ -35,7 +37,18 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census] if services.tracker else []
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
-    return [*polls, *syncs, *groups, appetites, *(_report(plan) for plan in services.reports)]
+    told = [
+        _interval("tell:subscribers", "tell_subscribers", {}, TELL_EVERY),
+        _interval("remind:deciders", "remind_deciders", {}, REMIND_EVERY),
+    ]
+    return [
+        *polls,
+        *syncs,
+        *groups,
+        appetites,
+        *(told if services.messenger else ()),
+        *(_report(plan) for plan in services.reports),
+    ]
 
 
 def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> Schedule:

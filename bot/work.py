@@ -14,9 +14,11 @@ import structlog
 from bot.flows.deliver_outbox import deliver_all
 from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
+from bot.flows.remind_deciders import remind_deciders
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.flows.sync_backlog import sync_backlog, take_census
+from bot.flows.tell_subscribers import tell_subscribers
 from bot.flows.watch_appetites import watch_appetites
 from bot.flows.write_report import find_plan, write_report
 from bot.slack.blocks import TABLE_ROWS, to_message
@@ -87,12 +89,22 @@ def _groups(services: Services, args: Mapping[str, Any]) -> None:
     log.info("refreshed groups", groups=refresh_groups(services))
 
 
+def _subscribers(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("told subscribers", messages=tell_subscribers(services))
+
+
+def _deciders(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("reminded deciders", people=remind_deciders(services))
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "sync_backlog": _sync,
     "take_census": _census,
     "watch_appetites": _appetites,
     "refresh_groups": _groups,
+    "tell_subscribers": _subscribers,
+    "remind_deciders": _deciders,
     "write_report": _report,
     "answer_line": _answer,
 }

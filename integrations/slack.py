@@ -98,8 +98,11 @@ class SlackClient:
             yield from (message for message in page["messages"] if float(message["ts"]) >= float(since))
 
     def channel_id(self, channel: str) -> str:
-        """The id of a channel given by id or name. Raises IntegrationError(permanent) for an unknown name."""
+        """The id of a channel given by id or name, or of the bot's conversation with a person given by id. Raises
+        IntegrationError(permanent) for an unknown name."""
         name = channel.lstrip("#")
+        if name[:1] in "UW" and name.isalnum() and name.isupper():
+            return str(self._call(self._client.conversations_open, users=name)["channel"]["id"])
         if name[:1] in "CGD" and name.isalnum() and name.isupper():
             return name
         if name not in self._channels:

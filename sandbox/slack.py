@@ -190,6 +190,12 @@ class SlackSandbox:
         cursor = {"response_metadata": {"next_cursor": str(start + limit) if rest else ""}}
         return {"channels": channels[start : start + limit], **cursor}
 
+    def open_conversation(self, args: Json) -> Json:
+        """conversations.open"""
+        if args.get("users") not in self.users:
+            raise Refusal("user_not_found")
+        return {"channel": {"id": self._conversation(args["users"]).id}}
+
     def user_info(self, args: Json) -> Json:
         """users.info"""
         user = args.get("user", "")
@@ -208,10 +214,17 @@ class SlackSandbox:
     def _channel(self, args: Json, by_name: bool = False) -> Channel:
         wanted = str(args.get("channel", ""))
         named = (c for c in self.channels.values() if by_name and c.name == wanted.lstrip("#"))
+        if by_name and wanted in self.users:
+            return self._conversation(wanted)
         channel = self.channels.get(wanted) or next(named, None)
         if channel is None:
             raise Refusal("channel_not_found")
         return channel
+
+    def _conversation(self, user: str) -> Channel:
+        """The bot's own conversation with a person, named after them; it comes into being with its first message."""
+        id_ = f"D{user[1:]}"
+        return self.channels.setdefault(id_, Channel(id_, f"@{self.users[user]}"))
 
     def _readable(self, args: Json) -> Channel:
         channel = self._channel(args)
@@ -308,6 +321,7 @@ METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
     "conversations.history": SlackSandbox.history,
     "conversations.replies": SlackSandbox.replies,
     "conversations.list": SlackSandbox.conversations,
+    "conversations.open": SlackSandbox.open_conversation,
     "users.info": SlackSandbox.user_info,
     "usergroups.users.list": SlackSandbox.group_users,
     "apps.connections.open": SlackSandbox.open_socket,

@@ -218,6 +218,18 @@ def load_entries(connection: Connection, start: datetime, end: datetime) -> list
     return [(row["subject"], _entry(row)) for row in connection.execute(query).mappings()]
 
 
+def load_news(connection: Connection, after: int) -> list[tuple[int, str, Entry]]:
+    """All entries with a higher id than that, with their id and the key they belong to, oldest first."""
+    query = select(timeline).where(timeline.c.id > after).order_by(timeline.c.id)
+    return [(row["id"], row["subject"], _entry(row)) for row in connection.execute(query).mappings()]
+
+
+def load_timeline_until(connection: Connection, key: str, last: int) -> list[Entry]:
+    """The entries of one experiment up to that id, oldest first."""
+    query = select(timeline).where(timeline.c.subject == key, timeline.c.id <= last).order_by(timeline.c.id)
+    return [_entry(row) for row in connection.execute(query).mappings()]
+
+
 def last_acts(connection: Connection) -> dict[str, datetime]:
     """The time of the last act on each goal or on any of its experiments."""
     own = func.substr(timeline.c.subject, len("goal:") + 1)

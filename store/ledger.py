@@ -31,3 +31,9 @@ def claim_occurrence(connection: Connection, name: str, period: str, due_at: dat
     statement = insert(connection, occurrence).values(schedule=name, period=period, due_at=due_at, made_at=now)
     owned = statement.on_conflict_do_nothing().returning(occurrence.c.period)
     return connection.execute(owned).first() is not None
+
+
+def has_occurred(connection: Connection, name: str, period: str) -> bool:
+    """Whether somebody owns the occurrence already."""
+    own = (occurrence.c.schedule == name, occurrence.c.period == period)
+    return connection.scalar(select(occurrence.c.period).where(*own)) is not None

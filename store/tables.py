@@ -348,3 +348,38 @@ delivery = Table(
     Column("key", String(160), primary_key=True),
     Column("at", Instant, nullable=False),
 )
+
+# Who hears of what; `told` is the timeline's id up to which they were told.
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _text("person", 80),
+    Column("created_at", Instant, nullable=False),
+    _text("channel", 80),
+    _text("goal", 40),
+    _text("experiment", 20),
+    Column("events", Json, nullable=False),
+    _text("digest", 120),
+    Column("told", Integer, nullable=False),
+    UniqueConstraint("person", "channel", "goal", "experiment"),
+)
+
+# What a person ("U…") or a channel ("C…") has set for itself.
+preference = Table(
+    "preference",
+    metadata,
+    Column("subject", String(80), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    _text("value", 200),
+)
+
+# When each decider was last reminded of a waiting decision, and until when they asked not to be.
+reminder = Table(
+    "reminder",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("experiment", String(20), primary_key=True),
+    Column("at", Instant),
+    Column("snoozed_until", Instant),
+)

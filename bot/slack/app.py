@@ -14,6 +14,7 @@ from slack_sdk import WebClient
 from bot.config import Slack
 from bot.flows.services import AlreadyDone, Caller, Services, meet
 from bot.slack.blocks import TABLE_ROWS, to_message
+from bot.slack.notices import add_notice_buttons
 from bot.verbs import Answer, Deferred, Request, answer, split_line
 from store import queue
 from store.people import first_delivery
@@ -49,6 +50,7 @@ def open_app(settings: Slack, services: Services) -> App:
         said = to_message(answer_command(services, body), f"{settings.command} {body.get('text') or ''}")
         ack(**said) if said["text"] else ack()
 
+    add_notice_buttons(app, services)
     return app
 
 
@@ -70,7 +72,8 @@ def answer_command(services: Services, body: dict[str, Any]) -> Answer:
     caller = Caller(str(body.get("user_id", "")), str(body.get("user_name", "")), delivery)
     try:
         meet(services, caller)
-        return answer(split_line(line), Request(services, caller, may_defer=True, rows=TABLE_ROWS))
+        where = str(body.get("channel_id", ""))
+        return answer(split_line(line), Request(services, caller, may_defer=True, rows=TABLE_ROWS, channel=where))
     except Deferred:
         asked_by = {"user": caller.id, "name": caller.name, "delivery": delivery}
         args = {"line": line, **asked_by, "response_url": body.get("response_url", "")}

@@ -15,6 +15,7 @@ from bot.flows.change_experiment import Changed
 from bot.flows.link_issue import create_issue, link_issue
 from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
+from bot.flows.subscribe import default_goal
 from bot.verbs.answer import Answer
 from bot.verbs.grammar import Request, exp
 
@@ -45,6 +46,7 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @pass_request
 def new(request: Request, /, title: tuple[str, ...], dry_run: bool, **fields: Any) -> Answer:
     """Put an idea on the backlog: /exp new "Char-level tokens raise recall" """
+    fields["goal"] = fields["goal"] or default_goal(request.services, request.channel)
     past = find_past(request.services, " ".join(title), every_word=False, limit=SIMILAR)
     similar = [f"Like it: {s.experiment.key} {s.experiment.title}{_found(s)}" for s in past]
     given = {**fields, "kind": Kind(fields["kind"]), "appetite": fields["appetite"] or "", "dry_run": dry_run}

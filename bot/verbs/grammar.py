@@ -30,13 +30,14 @@ ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, whether a slow verb may be answered later instead of at once, and how many rows of a list the surface
-    shows at once; None for all."""
+    """Who asks, whether a slow verb may be answered later instead of at once, how many rows of a list the surface
+    shows at once (None for all), and the channel where it was typed, empty on the command line."""
 
     services: Services
     caller: Caller
     may_defer: bool = False
     rows: int | None = None
+    channel: str = ""
 
 
 class Deferred(Exception):
@@ -85,7 +86,7 @@ def exp() -> None:
 BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
     "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "report",
-    "policy", "sync", "reassign", "unlink",
+    "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign", "unlink",
 )  # fmt: skip
 
 
