@@ -215,7 +215,8 @@ class SourceLine:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a weekly report says. `late` is true when it was due more than an hour before `made_at`; `people`
-    maps user ids to names, for every id used anywhere here."""
+    maps user ids to names, for every id used anywhere here. `bottom_line` is a person's; where it is empty the rule's
+    stands."""
 
     report: str
     audience: str
@@ -235,3 +236,5 @@ class Snapshot:
     sources: tuple[SourceLine, ...]
     policy: tuple[PolicyItem, ...]
     people: dict[str, str]
+    bottom_line: str = ""
+    bottom_line_by: str = ""

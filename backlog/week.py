@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from backlog.aging import HISTORY_NEEDED, own_history
+from backlog.cadence import Every
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
 from backlog.health import experiment_health, goal_health
@@ -48,6 +49,7 @@ class Occasion:
     zone: str
     schedule: str = ""
     public_url: str = ""
+    every: Every = Every.WEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,20 @@ class Known:
     previous: Snapshot | None = None
 
 
-def period_of(due_at: datetime, zone: str) -> Period:
-    """The ISO week that held most of the seven days before `due_at`, in local time: on Monday morning the week
-    before, on Friday afternoon the current one. Keyed by local week, so changing clocks never shifts it."""
-    local = due_at.astimezone(ZoneInfo(zone)) - timedelta(days=3, hours=12)
-    monday = (local - timedelta(days=local.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+def period_of(due_at: datetime, zone: str, every: Every = Every.WEEK) -> Period:
+    """The local day, ISO week or month that held most of the like span before `due_at`: on Monday morning the week
+    before, on Friday afternoon the current one. Keyed by local date, so changing clocks never shifts it:
+    `2026-11-23`, `2026-W47`, `2026-10`."""
+    midnight = due_at.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    local = due_at.astimezone(ZoneInfo(zone))
+    if every is Every.DAY:
+        day = midnight if local.hour >= 12 else midnight - timedelta(days=1)
+        return Period(f"{day:%Y-%m-%d}", day, day + timedelta(days=1), zone)
+    if every is Every.MONTH:
+        first = (midnight - timedelta(days=15)).replace(day=1)
+        return Period(f"{first:%Y-%m}", first, (first + timedelta(days=31)).replace(day=1), zone)
+    middle = local - timedelta(days=3, hours=12)
+    monday = (middle - timedelta(days=middle.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     year, week, _ = monday.isocalendar()
     return Period(f"{year}-W{week:02d}", monday, monday + WEEK, zone)
 
@@ -81,7 +92,7 @@ def report_id(report: str, audience: str, period: Period) -> str:
 def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     """The week's snapshot; the same arguments give an equal one."""
     s = known.situation
-    period = period_of(occasion.due_at, occasion.zone)
+    period = period_of(occasion.due_at, occasion.zone, occasion.every)
     risks = find_risks(s, known.previous.risks if known.previous else ())
     changed = {key for key, entry in known.entries if period.start <= entry.at < period.end}
     return Snapshot(

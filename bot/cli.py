@@ -98,7 +98,8 @@ def report(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write a report as it would be due now; nothing is posted or stored."""
-    from bot.flows.write_report import find_plan, preview_report, render
+    from bot.flows.report_plans import find_plan
+    from bot.flows.write_report import preview_report, render
 
     with _opened(config) as (_, services):
         plan = find_plan(services, name, audience)

@@ -15,7 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from backlog.cadence import read_span, read_weekly
+from backlog.address import check_address
+from backlog.cadence import read_cadence, read_span
 from backlog.errors import BacklogError
 from backlog.experiment import Stage
 from backlog.policy import APPETITE_DAYS
@@ -40,10 +41,11 @@ def _checked_by(read: Any) -> AfterValidator:
 
 
 Span = Annotated[str, _checked_by(read_span)]
-WeeklyText = Annotated[str, _checked_by(read_weekly)]
+CadenceText = Annotated[str, _checked_by(read_cadence)]
 
 
 Weight = Annotated[float, Field(ge=0, le=5)]
+Email = Annotated[str, _checked_by(check_address)]
 PersonId = Annotated[str, _checked_by(check_person)]
 
 
@@ -148,8 +150,11 @@ class ReportSection(Section):
 
     name: Literal["weekly"] = "weekly"
     audience: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)] = "manager"
-    schedule: WeeklyText = "mon 09:00 UTC"
+    schedule: CadenceText = "mon 09:00 UTC"
     channel: str = ""
+    emails: tuple[Email, ...] = ()
+    reviewer: Literal[""] | PersonId = ""
+    preview: Span = "4h"
     templates: str = ""
 
 

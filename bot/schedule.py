@@ -1,7 +1,7 @@
 """Job names and triggers: turns plans into schedules, and ticks. The only importer of APScheduler.
 
-One beat a second asks `run_due` what is due; APScheduler's triggers compute the times. A job per schedule would
-tick by the machine's clock, be lost when nobody is awake, and need the same sweep besides.
+One beat a second asks `run_due` what is due. A job per schedule would tick by the machine's clock, be lost when nobody
+is awake, and need the same sweep besides.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from backlog.cadence import Weekly
-from backlog.week import period_of
+from backlog.cadence import MOST
+from bot.flows.report_plans import load_plans, period_for
 from bot.flows.run_due import Schedule
 from bot.flows.services import ReportPlan, Services
 
@@ -23,12 +22,14 @@ GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes t
 TELL_EVERY = timedelta(seconds=30)  # how long news may lie, besides the burst they are part of
 REMIND_EVERY = timedelta(minutes=15)  # how exactly a reminder's time is met
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOST = 1_000  # due times made up for at once; more means the machine slept for years
 
 
 def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     """One schedule for each source, for Jira and for user groups where they are configured, for the appetites, for
-    those who follow something where Slack is configured, and for each report."""
+    those who follow something where Slack is configured, and for each report, as of now: people add reports while
+    this runs."""
+    with services.database.read() as connection:
+        plans = load_plans(connection, services)
     polls = [
         _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
         for plan in services.sources.values()
@@ -47,7 +48,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         *groups,
         appetites,
         *(told if services.messenger else ()),
-        *(_report(plan) for plan in services.reports),
+        *map(_report, plans),
     ]
 
 
@@ -58,20 +59,10 @@ def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> S
 
 
 def _report(plan: ReportPlan) -> Schedule:
-    args = {"report": plan.name, "audience": plan.audience}
-    zone = plan.schedule.zone
-    return Schedule(
-        f"report:{plan.name}-{plan.audience}",
-        "write_report",
-        args,
-        _times(_weekly(plan.schedule)),
-        lambda at: period_of(at, zone).key,  # by local week: a clock that goes back repeats no period
-    )
-
-
-def _weekly(weekly: Weekly) -> CronTrigger:
-    # By day name: in APScheduler's crontab the number 1 is Tuesday.
-    return CronTrigger(day_of_week=weekly.day, hour=weekly.hour, minute=weekly.minute, timezone=weekly.zone)
+    key = f"{plan.name}-{plan.audience}" + (f"-{plan.number}" if plan.number else "")
+    args = {"report": plan.name, "audience": plan.audience, "number": plan.number}
+    # By local period: a clock that goes back repeats none.
+    return Schedule(f"report:{key}", "write_report", args, plan.schedule.times, lambda at: period_for(plan, at).key)
 
 
 def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[datetime]]:
@@ -83,17 +74,6 @@ def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[date
             at = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
         return due
 
-    return times
-
-
-def next_times(weekly: Weekly, after: datetime, count: int = 3) -> list[datetime]:
-    """The next due times of a weekly schedule, in its own zone."""
-    trigger, times = _weekly(weekly), list[datetime]()
-    while len(times) < count:
-        found = trigger.get_next_fire_time(None, (times[-1] if times else after) + timedelta(seconds=1))
-        if found is None:
-            break
-        times.append(found)
     return times
 
 

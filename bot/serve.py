@@ -59,11 +59,11 @@ def _start_work(settings: Settings, services: Services, running: ExitStack) -> N
         queue.release_all(connection, services.now())
         if services.roles.groups:  # nobody's role waits for the clock after a start
             queue.defer(connection, f"roles:groups:{services.now().isoformat()}", "refresh_groups", {}, services.now())
-    schedules = schedules_of(services, read_span(settings.sync.every))
+    every = read_span(settings.sync.every)
     workers = Workers(services)
     workers.start()
     running.callback(workers.stop)
-    clock = start_clock(_logged(lambda: run_due(services, schedules)))
+    clock = start_clock(_logged(lambda: run_due(services, schedules_of(services, every))))
     running.callback(clock.shutdown)
 
 

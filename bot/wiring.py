@@ -3,13 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
-from backlog.cadence import read_span, read_weekly
+from backlog.cadence import read_cadence, read_span
 from backlog.merge import People
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
 from backlog.status import StatusMap, read_target
 from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings
+from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
 from integrations.jira.client import JiraClient
@@ -84,4 +85,15 @@ def _tracker(settings: Settings) -> Tracker | None:
 
 def _report(section: ReportSection) -> ReportPlan:
     templates = Path(section.templates) if section.templates else None
-    return ReportPlan(section.name, section.audience, read_weekly(section.schedule), section.channel, templates)
+    cadence = read_cadence(section.schedule)
+    check_rhythm(section.name, cadence)
+    return ReportPlan(
+        section.name,
+        section.audience,
+        cadence,
+        section.channel,
+        templates,
+        section.emails,
+        section.reviewer,
+        read_span(section.preview),
+    )

@@ -11,16 +11,18 @@ from typing import Any
 
 import structlog
 
+from backlog.errors import BacklogError
 from bot.flows.deliver_outbox import deliver_all
 from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.remind_deciders import remind_deciders
+from bot.flows.report_plans import find_plan
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.flows.sync_backlog import sync_backlog, take_census
 from bot.flows.tell_subscribers import tell_subscribers
 from bot.flows.watch_appetites import watch_appetites
-from bot.flows.write_report import find_plan, write_report
+from bot.flows.write_report import write_report
 from bot.slack.blocks import TABLE_ROWS, to_message
 from bot.verbs import Request, answer, split_line
 from integrations.http import IntegrationError
@@ -54,9 +56,12 @@ def _sync(services: Services, args: Mapping[str, Any]) -> None:
 
 
 def _report(services: Services, args: Mapping[str, Any]) -> None:
-    plan = find_plan(services, args["report"], args["audience"])
-    written, fresh = write_report(services, plan, datetime.fromisoformat(args["due_at"]))
-    log.info("report written", id=written.id, new=fresh, template_note=written.note)
+    try:
+        plan = find_plan(services, args["report"], args["audience"], args.get("number", 0))
+    except BacklogError:
+        return  # removed since it came due
+    done = write_report(services, plan, datetime.fromisoformat(args["due_at"]))
+    log.info("report", id=done.report.id, new=done.fresh, sent=done.sent, withheld=done.withheld, note=done.report.note)
 
 
 def _answer(services: Services, args: Mapping[str, Any]) -> None:

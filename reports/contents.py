@@ -38,7 +38,7 @@ def weekly(snapshot: Snapshot) -> dict[str, Any]:
     name = _namer(snapshot)
     titles = {e.key: e.title for e in snapshot.experiments} | {g.key: capital(g.statement) for g in snapshot.goals}
     running = [e for e in snapshot.experiments if e.stage.in_progress]
-    verdict = bottom_line(snapshot)
+    verdict = snapshot.bottom_line or bottom_line(snapshot)
     context: dict[str, Any] = {
         "id": snapshot.id,
         "week": week(snapshot.period),
@@ -47,6 +47,7 @@ def weekly(snapshot: Snapshot) -> dict[str, Any]:
         "url": f"{snapshot.public_url}/reports/{snapshot.id}" if snapshot.public_url else "",
         "schedule": snapshot.schedule,
         "verdict": verdict,
+        "verdict_by": name(snapshot.bottom_line_by) if snapshot.bottom_line else "auto",
         "deck": [cut(line, 300) for line in map(_goal_sentence, snapshot.goals[:3])],
         "figures": _figures(snapshot, running),
         "goals": [_goal(goal) for goal in snapshot.goals],

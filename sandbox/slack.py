@@ -27,7 +27,8 @@ BLOCK_TYPES = {
 }  # fmt: skip
 RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
 SCOPES = (
-    "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,users:read,usergroups:read"
+    "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,im:history,im:write,"
+    "users:read,usergroups:read"
 )
 
 
@@ -184,7 +185,7 @@ class SlackSandbox:
         if "private_channel" in str(args.get("types", "")) and "groups:read" not in SCOPES:
             raise Refusal("missing_scope", needed="groups:read", provided=SCOPES)
         channels = [{"id": c.id, "name": c.name, "is_channel": True, "is_member": c.member}
-                    for c in self.channels.values()]  # fmt: skip
+                    for c in self.channels.values() if c.id[0] != "D"]  # fmt: skip
         start, limit = int(args.get("cursor") or 0), int(args.get("limit") or 100)
         rest = start + limit < len(channels)
         cursor = {"response_metadata": {"next_cursor": str(start + limit) if rest else ""}}

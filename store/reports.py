@@ -10,6 +10,7 @@ from backlog.errors import NotFound
 from backlog.snapshot import Snapshot
 from store.dialect import insert
 from store.tables import report as table
+from store.tables import report_review, report_sent
 
 SNAPSHOT = TypeAdapter(Snapshot)
 
@@ -65,6 +66,36 @@ def list_reports(connection: Connection, limit: int = 104) -> list[tuple[str, st
     """(id, period, made at) of the latest reports, the newest first; two years of weeks unless told."""
     query = select(table.c.id, table.c.period, table.c.made_at).order_by(table.c.made_at.desc()).limit(limit)
     return [(row.id, row.period, row.made_at) for row in connection.execute(query)]
+
+
+def claim_place(connection: Connection, report_id: str, place: str, now: datetime) -> bool:
+    """Whether this call is the one that sends the report there."""
+    statement = insert(connection, report_sent).values(report_id=report_id, place=place[:250], at=now)
+    claimed = statement.on_conflict_do_nothing().returning(report_sent.c.place)
+    return connection.execute(claimed).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What people said of a report before it went out: their bottom line, and whether it shall go."""
+
+    line: str = ""
+    line_by: str = ""
+    verdict: str = ""
+    verdict_by: str = ""
+
+
+def find_review(connection: Connection, report_id: str) -> Review:
+    """What was said of that report; empty where nobody said anything."""
+    columns = [report_review.c[name] for name in Review.__slots__]
+    row = connection.execute(select(*columns).where(report_review.c.report_id == report_id)).mappings().first()
+    return Review(**row) if row else Review()
+
+
+def save_review(connection: Connection, report_id: str, **said: str) -> None:
+    """Remember what is said of a report: fields of Review; those not named stay."""
+    statement = insert(connection, report_review).values(report_id=report_id, **said)
+    connection.execute(statement.on_conflict_do_update(index_elements=["report_id"], set_=said))
 
 
 def _report(row: RowMapping) -> StoredReport:

@@ -383,3 +383,50 @@ reminder = Table(
     Column("at", Instant),
     Column("snoozed_until", Instant),
 )
+
+# Reports that people scheduled in the chat, beside those of [[reports]]; `channel` may be a person's id.
+report_schedule = Table(
+    "report_schedule",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _text("report", 60),
+    _text("audience", 60),
+    _text("cadence", 80),
+    _text("channel", 80),
+    Column("emails", Json, nullable=False),
+    _text("reviewer", 80),
+    Column("preview_hours", Integer, nullable=False),
+    _text("made_by", 80),
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("report", "audience", "channel"),
+)
+
+# What does not go out: a schedule by its key, "reports" for all of them, "posts" for all the bot says by itself.
+pause = Table(
+    "pause",
+    metadata,
+    Column("what", String(160), primary_key=True),
+    _text("until", 10),
+    _text("who", 80),
+    Column("at", Instant, nullable=False),
+)
+
+# Whoever inserts the row hands the report to the outbox for that place: a channel, a person or an address.
+report_sent = Table(
+    "report_sent",
+    metadata,
+    Column("report_id", String(160), primary_key=True),
+    Column("place", String(250), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+# What people said of a report before it was due.
+report_review = Table(
+    "report_review",
+    metadata,
+    Column("report_id", String(160), primary_key=True),
+    _text("line"),
+    _text("line_by", 80),
+    _text("verdict", 20),
+    _text("verdict_by", 80),
+)

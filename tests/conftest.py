@@ -62,7 +62,6 @@ class World:
     jira: JiraSandbox
     edge: SlackEdge
     web_url: str
-    schedules: list[Schedule]
     folder: Path
 
     def type(self, line: str, user: str = "U0ANA") -> str:
@@ -72,6 +71,11 @@ class World:
         assert ack.status == 200, ack
         self.settle()
         return "\n".join(_text(e.message) for e in self.slack.ephemerals[before:])
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """What recurs, as of now."""
+        return schedules_of(self.services, timedelta(minutes=10))
 
     def settle(self) -> None:
         """Let everything that is due happen."""
@@ -152,8 +156,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
                 )
             )
             edge = SlackEdge(slack, slack_url, f"{web_url}/slack/events")
-            schedules = schedules_of(services, timedelta(minutes=10))
-            return World(settings, services, clock, slack, jira, edge, web_url, schedules, tmp_path)
+            return World(settings, services, clock, slack, jira, edge, web_url, tmp_path)
 
         yield make
     assert wrong == [], "Atlassian's document says otherwise"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlog.aging import History, expectation, own_history
-from backlog.cadence import read_span, read_weekly
+from backlog.cadence import read_cadence, read_span
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment, Outcome, Stage
 from backlog.goal import Answer3, Goal, Mark, read_mark
@@ -190,11 +190,24 @@ def test_a_readiness_answer_in_words_is_a_plan_and_not_a_yes() -> None:
 
 
 def test_cadences_are_read_as_people_write_them() -> None:
-    assert str(read_weekly("Monday 9:05 Europe/Berlin")) == "mon 09:05 Europe/Berlin"
+    assert str(read_cadence("Monday 9:05 Europe/Berlin")) == "mon 09:05 Europe/Berlin"
+    assert (
+        read_cadence("first mon 09:00 Europe/Berlin").words
+        == "on the first Monday of each month at 09:00 Europe/Berlin"
+    )
+    assert str(read_cadence("daily 9:00")) == "daily 09:00 UTC"
     assert read_span("15m") == timedelta(minutes=15)
-    for wrong in ("0 9 * * 1", "mon", "mon 25:00"):
+    for wrong in (
+        "0 9 * * 1",
+        "1 09:00",
+        "mon",
+        "mon 25:00",
+        "monk 09:00",
+        "first daily 09:00x",
+        "mon 09:00 Mars/Base",
+    ):
         with pytest.raises(BacklogError):
-            read_weekly(wrong)
+            read_cadence(wrong)
     for wrong in ("", "0m", "m", "1 week"):
         with pytest.raises(BacklogError):
             read_span(wrong)

@@ -13,12 +13,14 @@ from sqlalchemy import Connection
 
 from backlog.issue import Issue
 from bot.flows.link_issue import tie_created
+from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
 from bot.flows.sync_issue import sync_issue
 from integrations.http import IntegrationError
 from reports.rendering import fallbacks
 from store import outbox
 from store.outbox import Effect
+from store.schedules import ALL_POSTS, load_pauses
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +29,7 @@ BACKOFF_MAX = timedelta(minutes=5)
 LOOKUPS = 2  # for a new issue, before it is made again
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
+BY_ITSELF = {"slack.post", "slack.card"}  # what nobody asked for; a report is withheld before it gets here
 Result = dict[str, Any]
 
 
@@ -66,6 +69,9 @@ def deliver_next(services: Services) -> bool:
     if effect is None:
         return False
     delivery = DELIVERIES[effect.kind]
+    if effect.kind in BY_ITSELF and not effect.doubtful and _are_off(services):
+        _end(services, effect, outbox.DROPPED, error="the bot's own posts are off")
+        return True
     try:
         result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
     except IntegrationError as error:
@@ -79,6 +85,12 @@ def deliver_next(services: Services) -> bool:
     else:
         _settle_result(services, delivery, effect, result)
     return True
+
+
+def _are_off(services: Services) -> bool:
+    with services.database.read() as connection:
+        until = load_pauses(connection).get(ALL_POSTS)
+    return until is not None and is_on(until, services.now().date().isoformat())
 
 
 def _claim(services: Services) -> Effect | None:
@@ -148,7 +160,8 @@ def _settle_failure(services: Services, delivery: Delivery, effect: Effect, erro
 
 
 def _end(services: Services, effect: Effect, state: str, error: str) -> None:
-    log.error("needs a person", kind=effect.kind, target=effect.target, state=state, why=error)
+    if state != outbox.DROPPED:
+        log.error("needs a person", kind=effect.kind, target=effect.target, state=state, why=error)
     with services.database.write() as connection:
         outbox.settle(connection, effect, state, error=error)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from backlog.cadence import Weekly
+from backlog.cadence import Cadence
 from backlog.issue import Issue, Transition, Twin
 from backlog.merge import People
 from backlog.policy import Rules
@@ -77,13 +77,23 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class ReportPlan:
-    """A configured report: for whom, when, where to, and the folder of the user's own templates."""
+    """A report that goes out: for whom, when, where to, who looks at it how long before, and the folder of the user's
+    own templates. `channel` may be a person's id; `number` is that of a schedule made in the chat, else 0."""
 
     name: str
     audience: str
-    schedule: Weekly
+    schedule: Cadence
     channel: str = ""
     templates: Path | None = None
+    emails: tuple[str, ...] = ()
+    reviewer: str = ""
+    preview: timedelta = timedelta(hours=4)
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """What the schedule is called: `weekly-manager`, or the number of one made in the chat."""
+        return str(self.number) if self.number else f"{self.name}-{self.audience}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
-"""Writes a week's report: take the snapshot, put it into words, remember both and what must be posted, at once.
+"""Writes a period's report: take the snapshot, put it into words, remember both and what must be posted, at once.
 
-A report's identity is (report, audience, period): writing it again returns the one there is, unchanged.
+A report's identity is (report, audience, period): writing it again returns the one there is, unchanged, and sends it
+only to places that have not got it.
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from backlog.errors import BacklogError
 from backlog.risk import Situation
 from backlog.snapshot import Snapshot, SourceLine
-from backlog.week import Known, Occasion, period_of, take_snapshot
+from backlog.week import Known, Occasion, report_id, take_snapshot
+from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
 from bot.flows.sync_backlog import JIRA
 from reports.rendering import SURFACES, Format, Rendered, render_weekly
@@ -22,18 +25,20 @@ from store.goals import load_goals
 from store.issues import load_linked_issues
 from store.metrics import load_metrics, read_times, run_values, source_states
 from store.people import load_people
-from store.reports import StoredReport, add_report, find_report_of, previous_report
+from store.reports import StoredReport, add_report, claim_place, find_report_of, find_review, previous_report
 
 POST = "slack.report"
+SKIPPED = "skipped"
 
 
-def find_plan(services: Services, name: str, audience: str = "") -> ReportPlan:
-    """The configured report of that name. Raises BacklogError naming those there are."""
-    plans = [p for p in services.reports if p.name == name and (not audience or p.audience == audience)]
-    if plans:
-        return plans[0]
-    known = ", ".join(f"{p.name} ({p.audience})" for p in services.reports) or "none"
-    raise BacklogError(f'There is no report "{name}". Configured: {known}.', "Add it as [[reports]] in config.toml.")
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A stored report: whether this call wrote it, the places it goes to now, and why it goes nowhere by itself."""
+
+    report: StoredReport
+    fresh: bool
+    sent: tuple[str, ...] = ()
+    withheld: str = ""
 
 
 def preview_report(services: Services, plan: ReportPlan) -> Snapshot:
@@ -47,31 +52,36 @@ def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
     return render_weekly(snapshot, surface, plan.templates)
 
 
-def write_report(services: Services, plan: ReportPlan, due_at: datetime) -> tuple[StoredReport, bool]:
-    """The report of the period that `due_at` belongs to, and whether this call wrote it. A new one goes to its
-    channel through the outbox, in the transaction that stores it."""
+def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_hand: bool = False) -> Written:
+    """The report of the period that `due_at` belongs to, written where there is none yet, and sent through the outbox
+    in the transaction that stores it. A pause or a reviewer's skip withholds it, unless somebody asks `by_hand`."""
     with services.database.read() as connection:
-        known = _find(connection, plan, due_at)
-        if known:
-            return known, False
-        snapshot = _snapshot(connection, services, plan, due_at)
-    report = _put_into_words(snapshot, plan)
+        report = _find(connection, plan, due_at)
+        snapshot = None if report else _snapshot(connection, services, plan, due_at)
+    made = report or _put_into_words(cast(Snapshot, snapshot), plan)
     with services.database.write() as connection:
-        if not add_report(connection, report):
-            return _find(connection, plan, due_at) or report, False
-        _post(connection, services, report, plan.channel or services.channel)
-    return report, True
+        fresh = report is None and add_report(connection, made)
+        stored = made if fresh or report else _find(connection, plan, due_at) or made
+        withheld = "" if by_hand else _why_withheld(connection, plan, stored, due_at)
+        sent = () if withheld else tuple(_send(connection, services, stored, plan))
+    return Written(stored, fresh, sent, withheld)
+
+
+def _why_withheld(connection: Connection, plan: ReportPlan, report: StoredReport, due_at: datetime) -> str:
+    review = find_review(connection, report.id)
+    skipped = f"skipped by {review.verdict_by}" if review.verdict == SKIPPED else ""
+    return skipped or why_paused(connection, plan, due_at)
 
 
 def _find(connection: Connection, plan: ReportPlan, due_at: datetime) -> StoredReport | None:
-    period = period_of(due_at, plan.schedule.zone)
-    return find_report_of(connection, plan.name, plan.audience, period.key)
+    return find_report_of(connection, plan.name, plan.audience, period_for(plan, due_at).key)
 
 
 def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_at: datetime) -> Snapshot:
     zone = plan.schedule.zone
-    occasion = Occasion(plan.name, plan.audience, due_at, zone, str(plan.schedule), services.public_url)
-    period = period_of(due_at, zone)
+    cadence = str(plan.schedule)
+    occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, services.public_url, plan.schedule.every)
+    period = period_for(plan, due_at)
     previous = previous_report(connection, plan.name, plan.audience, period.key)
     metrics = load_metrics(connection)
     situation = Situation(
@@ -92,7 +102,8 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
         people=load_people(connection),
         previous=previous.snapshot if previous else None,
     )
-    return take_snapshot(occasion, known)
+    review = find_review(connection, report_id(plan.name, plan.audience, period))
+    return replace(take_snapshot(occasion, known), bottom_line=review.line, bottom_line_by=review.line_by)
 
 
 def _source_lines(connection: Connection, services: Services) -> list[SourceLine]:
@@ -119,10 +130,15 @@ def _put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:
     )
 
 
+def _send(connection: Connection, services: Services, report: StoredReport, plan: ReportPlan) -> Iterator[str]:
+    """Hand the report to the outbox for each place of the plan that has not got it; yields those places."""
+    if plan.channel and claim_place(connection, report.id, plan.channel, services.now()):
+        _post(connection, services, report, plan.channel)
+        yield plan.channel
+
+
 def _post(connection: Connection, services: Services, report: StoredReport, channel: str) -> None:
-    if not channel:
-        return
-    target = f"slack:report:{report.id}"
+    target = f"slack:report:{report.id}:{channel}"
     payload: dict[str, Any] = json.loads(report.slack)
     head = {"channel": channel, "text": payload["text"], "blocks": payload["blocks"], "name": target}
     outbox.put(connection, target, POST, head, services.now())

@@ -3,7 +3,7 @@
 Add a verb as a click command on `exp` in the file of its family, or a new file imported here.
 """
 
-from bot.verbs import decisions, experiments, goals, metrics, reading, reporting, subscriptions, syncing
+from bot.verbs import decisions, experiments, goals, metrics, reading, reporting, scheduling, subscriptions, syncing
 from bot.verbs.answer import Answer, Table
 from bot.verbs.grammar import Deferred, Request, answer, exp, help_option, split_line
 
@@ -23,6 +23,7 @@ __all__ = [
     "metrics",
     "reading",
     "reporting",
+    "scheduling",
     "split_line",
     "subscriptions",
     "syncing",

@@ -86,7 +86,7 @@ def exp() -> None:
 BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
     "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "report",
-    "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign", "unlink",
+    "schedule", "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign", "unlink",
 )  # fmt: skip
 
 

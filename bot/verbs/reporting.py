@@ -4,8 +4,9 @@ import json
 
 import click
 
-from bot.flows.services import ReportPlan, require_role
-from bot.flows.write_report import find_plan, preview_report, render, write_report
+from bot.flows.report_plans import find_plan
+from bot.flows.services import require_role
+from bot.flows.write_report import preview_report, render, write_report
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
@@ -53,12 +54,14 @@ def preview(request: Request, /, name: str, audience: str) -> Answer:
 def post(request: Request, /, name: str, audience: str) -> Answer:
     """Post the report of this period now; a period is posted once."""
     require_role(request.services, request.caller, "post a report")
-    plan: ReportPlan = find_plan(request.services, name, audience)
-    written, fresh = write_report(request.services, plan, request.services.now())
-    where = plan.channel or request.services.channel or "no channel: set [slack] channel in config.toml"
-    if not fresh:
-        text = f"The report for {written.period} was written on {written.made_at:%d %b %H:%M} UTC already."
+    plan = find_plan(request.services, name, audience)
+    done = write_report(request.services, plan, request.services.now(), by_hand=True)
+    report = done.report
+    if done.sent:
+        text = f"The report for {report.period} goes to {', '.join(done.sent)}."
+    elif not plan.channel:
+        text = f"The report for {report.period} is written, but goes nowhere: set [slack] channel in config.toml."
     else:
-        text = f"The report for {written.period} goes to {where}."
-    more = (f"A template failed: {written.note}",) if written.note else ()
-    return Answer(text, more=more, data={"id": written.id, "new": fresh})
+        text = f"The report for {report.period} was written on {report.made_at:%d %b %H:%M} UTC already."
+    more = (f"A template failed: {report.note}",) if report.note else ()
+    return Answer(text, more=more, data={"id": report.id, "new": done.fresh, "sent": done.sent})
