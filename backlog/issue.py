@@ -45,13 +45,15 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One line of an issue's changelog, in the form in which fields are compared. `number` orders them."""
+    """One line of an issue's changelog, in the form in which fields are compared. `number` orders them; lines of one
+    number were changed in one write, by the account `author`."""
 
     number: int
     at: datetime
     field: str
     before: Any
     after: Any
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
+from backlog.intent import Intent
 from backlog.issue import Issue
 from backlog.merge import Agreed
 from store.dialect import insert
-from store.tables import agreed, experiment, jira_write, schedule
+from store.tables import agreed, experiment, intent, jira_write, schedule
 from store.tables import issue as table
 
 CURSOR = "cursor:jira"
@@ -92,8 +93,28 @@ def save_agreed(connection: Connection, issue_id: str, fields: Mapping[str, Agre
 
 
 def forget_agreed(connection: Connection, issue_id: str) -> None:
-    """Begin anew: after a link is cut nothing is agreed any more."""
+    """Begin anew: after a link is cut nothing is agreed any more, and nothing is under way."""
+    forget_intent(connection, issue_id)
     connection.execute(agreed.delete().where(agreed.c.issue_id == issue_id))
+
+
+def load_intent(connection: Connection, issue_id: str) -> Intent | None:
+    """The write to an issue that was under way and has not been settled."""
+    row = connection.execute(select(intent).where(intent.c.issue_id == issue_id)).first()
+    if row is None:
+        return None
+    return Intent(row.mark, {name: _common(value) for name, value in row.sent.items()}, row.block, tuple(row.told))
+
+
+def save_intent(connection: Connection, issue_id: str, planned: Intent) -> None:
+    """Remember a write before it is made. There is one at a time; the one before must be settled."""
+    row = {"mark": planned.mark, "sent": dict(planned.sent), "block": planned.block, "told": list(planned.told)}
+    connection.execute(intent.insert().values(issue_id=issue_id, **row))
+
+
+def forget_intent(connection: Connection, issue_id: str) -> None:
+    """The write is settled."""
+    connection.execute(intent.delete().where(intent.c.issue_id == issue_id))
 
 
 def count_write(connection: Connection, issue_id: str, now: datetime, within: timedelta) -> int:

@@ -255,6 +255,17 @@ agreed = Table(
     Column("theirs", Json),
 )
 
+# A write to an issue that is under way; see `backlog.intent`.
+intent = Table(
+    "intent",
+    metadata,
+    Column("issue_id", String(40), primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+    Column("sent", Json, nullable=False),
+    Column("block", Boolean, nullable=False),
+    Column("told", Json, nullable=False),
+)
+
 # When the bot changed an issue, for the budget of each.
 jira_write = Table(
     "jira_write",

@@ -1,11 +1,11 @@
 """Brings one experiment and its twin in Jira in line: read both, decide by merge, remember, write the difference.
 
-It compares states, so it may run at any time and twice; what it sent is what both agreed on. Jira takes no condition
-with a write, so its changelog is read again afterwards: an edit of a person that ours fell upon is kept and told.
+It compares states, so it may run at any time and twice; what it sent is what both agreed on. What a write expects is
+remembered before it is made (see `backlog.intent`): an edit of a person that ours fell upon is kept and told.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 from backlog import lifecycle
 from backlog.errors import BacklogError
 from backlog.experiment import Entry, Experiment, Stage
+from backlog.intent import DESCRIPTION, Intent, mark_of, settle
 from backlog.issue import Transition, Twin
 from backlog.merge import (
     Agreed,
     Side,
-    Value,
     Verdict,
     after,
     conflict_in_words,
@@ -34,7 +34,15 @@ from bot.flows.evidence import gather_evidence
 from bot.flows.services import Services, Tracker
 from integrations.http import IntegrationError
 from store.experiments import linked_to, load_timeline, save_entry
-from store.issues import count_write, load_agreed, save_agreed, save_issues
+from store.issues import (
+    count_write,
+    forget_intent,
+    load_agreed,
+    load_intent,
+    save_agreed,
+    save_intent,
+    save_issues,
+)
 
 PROPERTY = "property"  # kept beside the fields: what the issue's property was when it was last sent
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
@@ -53,10 +61,10 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
         experiment = linked_to(connection, twin.issue.id)
         if experiment is None:
             return
+        experiment = _settle(connection, services, tracker, experiment, twin, sure=False)
         agreed = load_agreed(connection, issue_id)
-        verdicts = merge(
-            experiment, twin.issue, agreed, services.people, times_of_change(connection, services, experiment, twin)
-        )
+        changed_at = times_of_change(connection, services, experiment, twin)
+        verdicts = merge(experiment, twin.issue, agreed, services.people, changed_at)
         experiment = _take(connection, services, experiment, verdicts)
         kept = [verdict for verdict in verdicts if verdict.value == verdict.theirs or verdict.stands is Side.BOTH]
         save_agreed(connection, issue_id, {verdict.field: after(verdict) for verdict in kept})
@@ -65,6 +73,19 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
     if push:
         _write_status(services, tracker, twin, experiment, push)
     _write_property(services, tracker, twin, experiment, agreed.get(PROPERTY))
+
+
+def _settle(
+    connection: Connection, services: Services, tracker: Tracker, experiment: Experiment, twin: Twin, sure: bool
+) -> Experiment:
+    """Close the write that was under way, if any: remember what both agree on now, and tell what it fell upon."""
+    intent = load_intent(connection, twin.issue.id)
+    if intent is None:
+        return experiment
+    settled = settle(intent, twin, tracker.account, sure)
+    save_agreed(connection, twin.issue.id, settled.agreed)
+    forget_intent(connection, twin.issue.id)
+    return _keep(connection, services, experiment, [_conflict(services, text) for text in settled.told])
 
 
 def times_of_change(
@@ -88,12 +109,17 @@ def _take(
     changes = our_changes(verdicts, services.people)
     told = ", ".join(f"{v.field} {in_words(v.ours)} → {in_words(v.value)}" for v in verdicts if v.field in changes)
     entries = [Entry(services.now(), JIRA, "synced", told, changes)] if changes else []
-    return _keep(connection, services, experiment, [*entries, *_conflicts(services, verdicts, Side.THEIRS)])
+    lost = [_conflict(services, text) for text in _lost(verdicts, Side.THEIRS)]
+    return _keep(connection, services, experiment, [*entries, *lost])
 
 
-def _conflicts(services: Services, verdicts: Sequence[Verdict], stands: Side) -> list[Entry]:
-    lost = [verdict for verdict in verdicts if verdict.conflict and verdict.stands is stands]
-    return [Entry(services.now(), JIRA, "conflict", conflict_in_words(verdict)) for verdict in lost]
+def _lost(verdicts: Sequence[Verdict], stands: Side) -> list[str]:
+    """In words, what does not stand where that side's value does."""
+    return [conflict_in_words(verdict) for verdict in verdicts if verdict.conflict and verdict.stands is stands]
+
+
+def _conflict(services: Services, text: str) -> Entry:
+    return Entry(services.now(), JIRA, "conflict", text)
 
 
 def _keep(connection: Connection, services: Services, experiment: Experiment, entries: Sequence[Entry]) -> Experiment:
@@ -108,18 +134,24 @@ def _write_fields(
 ) -> None:
     fields = their_changes(verdicts)
     description = tracker.with_block(twin.description, experiment.key, summary_of(experiment))
-    block = {"description": description} if description != twin.description else {}
+    block = description != twin.description
     if not fields and not block:
         return
     _spend(services, twin)
-    tracker.edit_issue(twin.issue.id, {**fields, **block})
-    if not fields:
-        return
-    buried = _buried(services, tracker.read_twin(twin.issue.id), twin, fields)
-    sent = {verdict.field: after(verdict) for verdict in verdicts if verdict.field in fields}
+    intent = Intent(mark_of(twin), fields, block, _lost(verdicts, Side.OURS))
     with services.database.write() as connection:
-        save_agreed(connection, twin.issue.id, sent)
-        _keep(connection, services, experiment, [*_conflicts(services, verdicts, Side.OURS), *buried])
+        save_intent(connection, twin.issue.id, intent)
+    try:
+        tracker.edit_issue(twin.issue.id, {**fields, **({DESCRIPTION: description} if block else {})})
+    except IntegrationError as refused:
+        if refused.unknown:
+            raise  # the next sync finds the intent, and reads what became of it
+        with services.database.write() as connection:
+            forget_intent(connection, twin.issue.id)
+        raise
+    now = tracker.read_twin(twin.issue.id)
+    with services.database.write() as connection:
+        _settle(connection, services, tracker, experiment, now, sure=True)
 
 
 def _write_property(
@@ -132,14 +164,6 @@ def _write_property(
     tracker.put_property(twin.issue.id, value)
     with services.database.write() as connection:
         save_agreed(connection, twin.issue.id, {PROPERTY: Agreed(value, value)})
-
-
-def _buried(services: Services, now: Twin, before: Twin, fields: Mapping[str, Value]) -> list[Entry]:
-    """What people wrote in Jira between our reading and our writing, and nobody sees there any more."""
-    last = max((edit.number for edit in before.edits), default=-1)
-    lost = [e for e in now.edits if e.number > last and e.field in fields and e.after != fields[e.field]]
-    text = "{}: ours went over {}, written in Jira at the same moment"
-    return [Entry(services.now(), JIRA, "conflict", text.format(e.field, in_words(e.after))) for e in lost]
 
 
 def _spend(services: Services, twin: Twin) -> None:

@@ -17,7 +17,7 @@ from jira.exceptions import JIRAError
 from backlog.issue import Issue, Transition, Twin
 from integrations.http import IntegrationError, read_retry_after
 from integrations.jira.block import in_document, in_wiki
-from integrations.jira.issues import FIELDS, edits_of, issue_of, printable, read_time
+from integrations.jira.issues import FIELDS, account_of, edits_of, issue_of, printable, read_time
 from integrations.jira.text import to_document, to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
@@ -59,6 +59,7 @@ class JiraClient:
         self._sprint_field = sprint_field
         self._server_time: datetime | None = None
         self._requests = 0
+        self._account = ""
         account: dict[str, Any] = {"basic_auth": (email, token)} if self._cloud else {"token_auth": pat}
         self._jira = JIRA(
             self._url,
@@ -120,7 +121,14 @@ class JiraClient:
 
     def check_account(self) -> None:
         """Raise IntegrationError where the credentials are not accepted any more."""
-        self._read("GET", "myself")
+        self._account = account_of(self._read("GET", "myself"))
+
+    @property
+    def account(self) -> str:
+        """The id of our own account; asked for once."""
+        if not self._account:
+            self.check_account()
+        return self._account
 
     def fetch_issue(self, key_or_id: str) -> Issue:
         """The issue by key or immutable id; an old key finds a moved issue. A 404 says "deleted or not visible"."""

@@ -53,7 +53,9 @@ def _edits(history: Mapping[str, Any]) -> Iterator[Edit]:
             name, value = read
             number = int(history["id"]) if str(history.get("id")).isdigit() else 0
             before, after = value(item.get("from"), item.get("fromString")), value(item.get("to"), item.get("toString"))
-            yield Edit(number, read_time(history.get("created")), name, before, after)
+            yield Edit(
+                number, read_time(history.get("created")), name, before, after, account_of(history.get("author"))
+            )
 
 
 # Jira's field → our name, and what a value is worth there, from its id and its text.
@@ -63,6 +65,7 @@ READ_CHANGE: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "priority": ("jira_priority", lambda _, text: printable(text)),
     "assignee": ("owner", lambda account, _: str(account or "")),
     "status": ("status", lambda _, text: printable(text)),
+    "description": ("description", lambda _, text: str(text or "")),
 }
 
 
