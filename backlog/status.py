@@ -27,10 +27,16 @@ class StatusMap:
 
     by_stage: Mapping[Stage, Target] = field(default_factory=dict)
 
-    def stages_of(self, status: str) -> list[Stage]:
-        """The stages paired with a status, in any case of its letters, in the order of the lifecycle."""
-        wanted = status.casefold()
-        return [stage for stage in Stage if stage in self.by_stage and self.by_stage[stage].status.casefold() == wanted]
+    def stages_of(self, status: str, resolution: str = "") -> list[Stage]:
+        """The stages paired with a status, in any case of its letters, in the order of the lifecycle. Where some name
+        the resolution too, those alone; a stage that names another resolution is none of them."""
+        paired = [stage for stage in Stage if stage in self.by_stage and _same(self.by_stage[stage].status, status)]
+        exact = [stage for stage in paired if _same(self.by_stage[stage].resolution, resolution)]
+        return exact or [stage for stage in paired if not self.by_stage[stage].resolution or not resolution]
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def read_target(text: str) -> Target:
 
 def judge_status(stage: Stage, issue: Issue, base: Agreed | None, statuses: StatusMap) -> StatusVerdict:
     """What becomes of the status. Where both sides changed, the stage stands: it has passed its gates."""
-    target, there = statuses.by_stage.get(stage), statuses.stages_of(issue.status)
+    target, there = statuses.by_stage.get(stage), statuses.stages_of(issue.status, issue.resolution)
     if base is None or stage in there:
         return StatusVerdict()
     if base.ours == stage and base.theirs != issue.status:

@@ -9,10 +9,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from backlog.errors import NotFound
+from backlog.experiment import Stage
 from bot.flows.services import Caller, Services
 from bot.terminal import to_text
 from bot.verbs import Request as VerbRequest
 from bot.verbs import answer
+from reports.icons import stage_icon
 from store.reports import find_report, list_reports
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -50,8 +52,16 @@ def open_web(services: Services, slack: Endpoint | None, jira: Endpoint | None =
         body = f"<!doctype html><html lang=en><title>{escape(said.text)}</title><pre>{escape(to_text(said))}</pre>"
         return HTMLResponse(body, 404 if said.problem else 200, REPORT_HEADERS)
 
+    def stage(request: Request) -> Response:
+        try:
+            icon = stage_icon(Stage(request.path_params["stage"]))
+        except ValueError:
+            return Response(status_code=404)
+        return Response(icon, media_type="image/svg+xml", headers=REPORT_HEADERS)
+
     routes = [
         Route("/experiments/{key}", experiment),
+        Route("/stages/{stage}.svg", stage),
         Route("/healthz", health),
         Route("/reports/", reports),
         Route("/reports/{id}", report),

@@ -329,6 +329,17 @@ class JiraSandbox:
         self._version += 1
         return 201, self._comment(stored)
 
+    def edit_comment(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """PUT comment"""
+        issue = self.find(path["key"])
+        stored = next((c for c in self._comments[issue["id"]] if c["id"] == path["comment"]), None)
+        if stored is None:
+            raise Refusal(404, f"Can not find a comment for the id: {path['comment']}.")
+        if not isinstance(body.get("body"), dict if self.cloud else str) or not body["body"]:
+            raise Refusal(400, comment="Comment body is not valid!")
+        stored.update(body=body["body"], updateAuthor=BOT, updated=_stamp(self.now()))
+        return 200, self._comment(stored)
+
     def comment_property(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
         """GET a property of a comment"""
         stored = (c for comments in self._comments.values() for c in comments if c["id"] == path["comment"])
@@ -407,6 +418,7 @@ ROUTES = tuple(
         ("GET", ISSUE, "read_issue"),
         ("GET", rf"{ISSUE}/comment", "read_comments"),
         ("POST", rf"{ISSUE}/comment", "add_comment"),
+        ("PUT", rf"{ISSUE}/comment/(?P<comment>\d+)", "edit_comment"),
         ("GET", rf"{API}/comment/(?P<comment>\d+)/properties/(?P<property>[^/]+)", "comment_property"),
         ("GET", rf"{ISSUE}/remotelink", "read_links"),
         ("POST", rf"{ISSUE}/remotelink", "put_link"),

@@ -48,11 +48,15 @@ def find_issue(connection: Connection, key: str) -> Issue | None:
 
 
 def mark_unreachable(connection: Connection, ids: Iterable[str], now: datetime) -> None:
-    """Remember since when those issues cannot be read, and that all others can."""
-    gone = list(ids)
-    connection.execute(update(table).where(table.c.id.not_in(gone)).values(unreachable_since=None))
-    lost = (table.c.id.in_(gone), table.c.unreachable_since.is_(None))
+    """Remember since when those issues cannot be read; one that is read again is reachable again."""
+    lost = (table.c.id.in_(list(ids)), table.c.unreachable_since.is_(None))
     connection.execute(update(table).where(*lost).values(unreachable_since=now))
+
+
+def unreachable_among(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """Which of those issues could not be read when last tried."""
+    lost = (table.c.id.in_(list(ids)), table.c.unreachable_since.is_not(None))
+    return list(connection.scalars(select(table.c.id).where(*lost)))
 
 
 def pulled_until(connection: Connection) -> datetime | None:

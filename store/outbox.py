@@ -142,9 +142,10 @@ def count_waiting(connection: Connection, prefix: str) -> int:
     return connection.scalar(select(func.count()).select_from(table).where(*waiting)) or 0
 
 
-def revive(connection: Connection, prefix: str, now: datetime) -> int:
-    """Put what was refused for good back in line; returns how many rows. What may have arrived stays as it is."""
-    dead = (table.c.target.startswith(prefix), table.c.state == DEAD)
+def revive(connection: Connection, target: str, now: datetime) -> int:
+    """Put what was refused for good of a target and those below it back in line; returns how many rows. What may have
+    arrived stays as it is."""
+    dead = (or_(table.c.target == target, table.c.target.startswith(f"{target}:")), table.c.state == DEAD)
     revived = update(table).where(*dead).values(state=PENDING, not_before=now, created_at=now, error="")
     return len(connection.execute(revived.returning(table.c.id)).all())
 

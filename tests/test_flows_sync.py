@@ -9,6 +9,9 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from backlog.experiment import Stage
+from backlog.status import StatusMap, read_target
+from bot.flows.deliver_outbox import deliver_next
 from bot.flows.sync_backlog import take_census
 from bot.flows.sync_issue import sync_issue
 from bot.jira_endpoint import JiraEndpoint
@@ -165,10 +168,7 @@ def test_an_owner_whom_nobody_paired_is_left_alone(twins: World) -> None:
 
 
 def test_a_stage_takes_its_status_along_and_a_status_tries_its_stage(twins: World) -> None:
-    twins.type('goal add churn "keep active clients"')
-    twins.type("goal ready churn --labels yes --access yes --expert yes")
-    twins.type('frame EXP-1 --goal churn --hypothesis "we believe" --decision "which?"')
-    twins.type("start EXP-1")
+    start(twins)
     assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
     twins.type("move EXP-1 observing")
     assert edits(twins.jira).count("do_transition") == 1, "observing is In Progress there, too"
@@ -194,10 +194,7 @@ def test_done_in_jira_passes_no_gate_and_asks_once(twins: World) -> None:
 
 def test_a_screen_that_asks_for_more_is_named_with_its_key(twins: World) -> None:
     twins.jira.screens["In Progress"] = ("resolution",)
-    twins.type('goal add churn "keep active clients"')
-    twins.type("goal ready churn --labels yes --access yes --expert yes")
-    twins.type('frame EXP-1 --goal churn --hypothesis "we believe" --decision "which?"')
-    twins.type("start EXP-1")
+    start(twins)
     said = twins.type("sync status")
     assert 'the way of ML-1 to "In Progress" asks for resolution.' in said
     assert "[jira.stages]" in said
@@ -360,3 +357,88 @@ def test_the_block_tells_of_the_experiment_and_leaves_every_other_byte(twins: Wo
     property_ = json.loads(twins.jira.properties[twins.jira.issue("ML-1")["id"]]["scrumbut"])
     assert property_["experiment"] == "EXP-1"
     assert "Hypothesis: something else" in property_["told"]
+
+
+def test_what_was_to_be_written_waits_while_the_issue_is_out_of_sight(twins: World) -> None:
+    twins.jira.hide("ML-1")
+    say(twins, 'edit EXP-1 --title "Ours"')
+    while deliver_next(twins.services):
+        pass
+    assert "unreachable since" in twins.type("show EXP-1"), "and a day goes by"
+    assert "ML-1" in twins.type("sync status")
+    twins.jira.show("ML-1")
+    take_census(twins.services)
+    twins.settle()
+    assert twins.jira.issue("ML-1")["fields"]["summary"] == "Ours"
+    assert twins.jira.links("ML-1")[0]["object"]["title"].endswith("Ours")
+
+
+def comments(world: World) -> list[str]:
+    """What the issue's comments say, without their line ends."""
+    return [document_text(comment["body"]).strip() for comment in world.jira.comments("ML-1")]
+
+
+def test_a_note_is_a_comment_and_an_outcome_said_again_edits_its_own(twins: World) -> None:
+    start(twins)
+    twins.type("note EXP-1 leakage in fold 3")
+    twins.type("move EXP-1 deciding")
+    twins.type('outcome EXP-1 bad "no gain"')
+    twins.type('outcome EXP-1 bad "no gain on new users"')
+    assert comments(twins) == [
+        "ana in Slack, noted: leakage in fold 3",
+        "ana in Slack, outcome: bad: no gain on new users",
+    ]
+
+
+def test_a_note_taken_back_is_taken_back_in_jira(twins: World) -> None:
+    twins.type("note EXP-1 leakage in fold 3")
+    twins.type("undo EXP-1")
+    assert comments(twins) == ["ana in Slack took back: noted"]
+
+
+def start(world: World) -> None:
+    """Bring EXP-1 to running."""
+    world.type('goal add churn "keep active clients"')
+    world.type("goal ready churn --labels yes --access yes --expert yes")
+    world.type('frame EXP-1 --goal churn --hypothesis "we believe" --decision "which?"')
+    world.type("start EXP-1")
+
+
+def test_the_issue_links_back_with_the_stage_as_icon_and_title(twins: World) -> None:
+    start(twins)
+    link = twins.jira.links("ML-1")[0]["object"]
+    assert link["title"].startswith("EXP-1 (running)")
+    assert link["icon"]["title"] == "running"
+    assert link["status"]["resolved"] is False
+    path = link["icon"]["url16x16"].partition("://")[2].partition("/")[2]
+    icon = httpx2.get(f"{twins.web_url}/{path}")
+    assert icon.headers["content-type"] == "image/svg+xml"
+    assert 'aria-label="running"' in icon.text
+    assert httpx2.get(f"{twins.web_url}/stages/nowhere.svg").status_code == 404
+
+
+def test_a_status_with_a_resolution_is_its_own_stage() -> None:
+    known = StatusMap({Stage.CONCLUDED: read_target("Done / Won't Do"), Stage.MONITORED: read_target("Done / Done")})
+    assert known.stages_of("done", "won't do") == [Stage.CONCLUDED]
+    assert known.stages_of("Done", "Done") == [Stage.MONITORED]
+    assert known.stages_of("Done", "Duplicate") == []
+    assert known.stages_of("Done") == [Stage.CONCLUDED, Stage.MONITORED]
+
+
+def test_a_transition_that_somebody_was_faster_with_is_tried_anew(
+    twins: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = twins.services.tracker
+    assert tracker
+    transitions = tracker.transitions
+
+    def slow(issue_id: str) -> object:
+        ways = transitions(issue_id)
+        monkeypatch.setattr(tracker, "transitions", transitions)
+        twins.jira.edit("ML-1", status=("In Progress", "indeterminate"))
+        return ways
+
+    monkeypatch.setattr(tracker, "transitions", slow)
+    start(twins)
+    assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
+    assert "needs a person" not in twins.type("sync status")

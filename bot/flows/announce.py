@@ -89,9 +89,8 @@ def _card(connection: Connection, services: Services, e: Experiment, people: dic
 
 def _tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
     target, now = f"jira:issue:{experiment.issue_id}", services.now()
-    if entry.act in TOLD_IN_JIRA:
-        comment = {"issue": experiment.issue_id, "text": f"{who} in Slack, {entry.act}: {entry.text}"}
-        outbox.put(connection, target, "jira.comment", comment, now)
+    if entry.act in TOLD_IN_JIRA or (entry.act == "undone" and entry.text in TOLD_IN_JIRA):
+        outbox.put(connection, target, "jira.comment", _comment(experiment, entry, who), now)
     if SHARED & {*entry.changes} and entry.who != JIRA:
         sync = {"issue": experiment.issue_id}
         outbox.put_latest(connection, f"{target}:sync", "jira.sync", sync, now)
@@ -102,5 +101,21 @@ def _tell_jira(connection: Connection, services: Services, experiment: Experimen
             "url": f"{services.public_url}/experiments/{experiment.key}",
             "title": f"{experiment.key} ({experiment.stage}) {experiment.title}"[:255],
             "summary": experiment.hypothesis[:255],
+            "icon": f"{services.public_url}/stages/{experiment.stage}.svg",
+            "stage": str(experiment.stage),
+            "finished": experiment.stage.finished,
         }
         outbox.put_latest(connection, f"{target}:link", "jira.remote_link", link, now)
+
+
+def _comment(experiment: Experiment, entry: Entry, who: str) -> dict[str, Any]:
+    """A comment that names its author. A note is a comment of its own; what is said again, or taken back, edits the
+    one that is there."""
+    taken_back = entry.act == "undone"
+    act = entry.text if taken_back else entry.act
+    return {
+        "issue": experiment.issue_id,
+        "name": f"jira:comment:{experiment.issue_id}:{act}",
+        "edits": taken_back or act != "noted",
+        "text": f"{who} in Slack took back: {act}" if taken_back else f"{who} in Slack, {act}: {entry.text}",
+    }

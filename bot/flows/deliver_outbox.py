@@ -4,6 +4,7 @@ A new kind of effect is one Delivery and one entry in DELIVERIES.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from backlog.issue import Issue
 from bot.flows.link_issue import tie_created
 from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
-from bot.flows.sync_issue import sync_issue
+from bot.flows.sync_issue import NOT_FOUND, sync_issue
 from integrations.http import IntegrationError
 from reports.rendering import fallbacks
 from store import outbox
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
 LOOKUPS = 2  # for a new issue, before it is made again
+UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
 BY_ITSELF = {"slack.post", "slack.card"}  # what nobody asked for; a report is withheld before it gets here
@@ -251,19 +253,45 @@ def _respond(services: Services, effect: Effect) -> Result:
 
 
 def _comment(services: Services, effect: Effect) -> Result:
-    payload = effect.payload
-    return {"comment": _jira(services).add_comment(payload["issue"], payload["text"], effect.key)}
+    """Edit the comment that is remembered, where this one edits, or write a new one."""
+    p = effect.payload
+    known = _known_comment(services, effect)
+    with _waiting_for_sight():
+        if known:
+            _jira(services).edit_comment(p["issue"], known, p["text"])
+        return {"channel": p["issue"], "ts": known or _jira(services).add_comment(p["issue"], p["text"], effect.key)}
+
+
+@contextmanager
+def _waiting_for_sight() -> Iterator[None]:
+    """An issue that cannot be read may come back into sight: what was to be written there waits for a day."""
+    try:
+        yield
+    except IntegrationError as error:
+        if error.code != NOT_FOUND:
+            raise
+        raise IntegrationError(error.service, error.what, error.remedy, retry_after=UNSEEN_WAIT_S) from error
+
+
+def _known_comment(services: Services, effect: Effect) -> str:
+    if not effect.payload.get("edits"):
+        return ""
+    with services.database.read() as connection:
+        found = outbox.find_message(connection, effect.payload["name"])
+    return found[1] if found else ""
 
 
 def _find_comment(services: Services, effect: Effect) -> Result | None:
-    since = effect.created_at - timedelta(minutes=5)
-    found = _jira(services).find_comment(effect.payload["issue"], effect.key, since)
-    return {"comment": found} if found else None
+    p = effect.payload
+    if _known_comment(services, effect):
+        return None  # an edit is simply made again
+    found = _jira(services).find_comment(p["issue"], effect.key, effect.created_at - timedelta(minutes=5))
+    return {"channel": p["issue"], "ts": found} if found else None
 
 
 def _remote_link(services: Services, effect: Effect) -> Result:
-    p = effect.payload
-    _jira(services).put_remote_link(p["issue"], p["global_id"], p["url"], p["title"], p["summary"])
+    with _waiting_for_sight():
+        _jira(services).put_remote_link(effect.payload["issue"], effect.payload)
     return {}
 
 

@@ -10,6 +10,7 @@ from backlog.errors import BacklogError
 from backlog.issue import Issue
 from backlog.status import differs
 from bot.flows.services import Caller, Services, acting
+from bot.flows.sync_issue import NOT_FOUND
 from integrations.http import IntegrationError
 from store import outbox
 from store.experiments import find_experiment, linked_to
@@ -21,6 +22,7 @@ from store.issues import (
     pulled_until,
     save_issues,
     save_pulled_until,
+    unreachable_among,
 )
 from store.metrics import save_source_state
 from store.people import first_delivery
@@ -30,12 +32,20 @@ JIRA = "jira"
 
 
 def _notice(connection: Connection, services: Services, page: Sequence[Issue]) -> None:
-    """Have those issues brought in line that an experiment belongs to and that are not what was agreed."""
+    """Have those issues brought in line that an experiment belongs to and that are not what was agreed, or that are
+    back in sight: what was to be written meanwhile still waits."""
     linked = set(linked_among(connection, page))
+    back = set(unreachable_among(connection, linked))
+    for issue_id in back:
+        outbox.revive(connection, f"jira:issue:{issue_id}", services.now())
     for issue in (issue for issue in page if issue.id in linked):
-        if differs(issue, load_agreed(connection, issue.id), services.people):
-            target = f"jira:issue:{issue.id}:sync"
-            outbox.put_latest(connection, target, "jira.sync", {"issue": issue.id}, services.now())
+        if issue.id in back or differs(issue, load_agreed(connection, issue.id), services.people):
+            _order_sync(connection, services, issue.id)
+
+
+def _order_sync(connection: Connection, services: Services, issue_id: str) -> None:
+    target = f"jira:issue:{issue_id}:sync"
+    outbox.put_latest(connection, target, "jira.sync", {"issue": issue_id}, services.now())
 
 
 def hear_of(services: Services, issue_id: str, delivery: str) -> bool:
@@ -46,35 +56,37 @@ def hear_of(services: Services, issue_id: str, delivery: str) -> bool:
             return False
         if linked_to(connection, issue_id) is None:
             return False
-        target = f"jira:issue:{issue_id}:sync"
-        outbox.put_latest(connection, target, "jira.sync", {"issue": issue_id}, services.now())
+        _order_sync(connection, services, issue_id)
     return True
 
 
 def take_census(services: Services) -> list[str]:
-    """Ask for the ids of all issues in scope, and read each linked one that is not among them: it may only have left
-    the scope. What answers 404 is unreachable from now on, deleted or out of our sight; nothing is deleted here.
-    Returns the keys of those. Raises IntegrationError where Jira or the account does not answer."""
+    """Ask for the ids of all issues in scope, and read each linked one that is not among them or was out of sight: it
+    may only have left the scope. What answers 404 is unreachable from now on, deleted or out of our sight; nothing is
+    deleted here. Returns the keys of those. Raises IntegrationError where Jira or the account does not answer."""
     if services.tracker is None:
         return []
     seen = services.tracker.census(services.jql)
     with services.database.read() as connection:
         linked = load_linked_issues(connection)
-    gone = [issue for issue_id, issue in linked.items() if issue_id not in seen and not _reachable(services, issue_id)]
+    doubted = [issue for issue in linked.values() if issue.id not in seen or issue.unreachable_since]
+    found = {issue.id: _find(services, issue.id) for issue in doubted}
     with services.database.write() as connection:
-        mark_unreachable(connection, [issue.id for issue in gone], services.now())
-    return [issue.key for issue in gone]
+        there = [issue for issue in found.values() if issue]
+        _notice(connection, services, there)
+        save_issues(connection, there)
+        mark_unreachable(connection, [id_ for id_, issue in found.items() if issue is None], services.now())
+    return [issue.key for issue in doubted if found[issue.id] is None]
 
 
-def _reachable(services: Services, issue_id: str) -> bool:
+def _find(services: Services, issue_id: str) -> Issue | None:
     assert services.tracker is not None
     try:
-        services.tracker.fetch_issue(issue_id)
+        return services.tracker.fetch_issue(issue_id)
     except IntegrationError as error:
-        if error.code == "404":
-            return False
+        if error.code == NOT_FOUND:
+            return None
         raise
-    return True
 
 
 def retry_issue(services: Services, caller: Caller, key: str) -> str:
@@ -84,7 +96,6 @@ def retry_issue(services: Services, caller: Caller, key: str) -> str:
         if not experiment.issue_id:
             raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
         target, now = f"jira:issue:{experiment.issue_id}", services.now()
-        outbox.revive(connection, f"{target}:sync", now)
         outbox.revive(connection, target, now)
         outbox.put_latest(connection, f"{target}:sync", "jira.sync", {"issue": experiment.issue_id}, now)
     return experiment.issue_key

@@ -39,11 +39,13 @@ from store.issues import (
     forget_intent,
     load_agreed,
     load_intent,
+    mark_unreachable,
     save_agreed,
     save_intent,
     save_issues,
 )
 
+NOT_FOUND = "404"  # the same words for "deleted" and for "not visible to you"
 PROPERTY = "property"  # kept beside the fields: what the issue's property was when it was last sent
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
 BUDGET_TIME = timedelta(hours=1)
@@ -53,15 +55,19 @@ SAME_CLOCK = timedelta(seconds=2)  # a Date header counts in whole seconds
 def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
     """Bring one issue and its experiment in line; nothing happens to an issue that belongs to none.
 
-    Raises IntegrationError where Jira does not answer or refuses; what was agreed before stays agreed.
+    An issue that is out of sight waits until a pull or the census sees it again. Raises IntegrationError where Jira
+    does not answer or refuses; what was agreed before stays agreed.
     """
-    twin = tracker.read_twin(issue_id)
+    twin = _read(services, tracker, issue_id)
+    if twin is None:
+        return
+    account = tracker.account  # asked for once, and not while the database waits
     with services.database.write() as connection:
         save_issues(connection, [twin.issue])
         experiment = linked_to(connection, twin.issue.id)
         if experiment is None:
             return
-        experiment = _settle(connection, services, tracker, experiment, twin, sure=False)
+        experiment = _settle(connection, services, account, experiment, twin, sure=False)
         agreed = load_agreed(connection, issue_id)
         changed_at = times_of_change(connection, services, experiment, twin)
         verdicts = merge(experiment, twin.issue, agreed, services.people, changed_at)
@@ -75,14 +81,25 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
     _write_property(services, tracker, twin, experiment, agreed.get(PROPERTY))
 
 
+def _read(services: Services, tracker: Tracker, issue_id: str) -> Twin | None:
+    try:
+        return tracker.read_twin(issue_id)
+    except IntegrationError as error:
+        if error.code != NOT_FOUND:
+            raise
+    with services.database.write() as connection:
+        mark_unreachable(connection, [issue_id], services.now())
+    return None
+
+
 def _settle(
-    connection: Connection, services: Services, tracker: Tracker, experiment: Experiment, twin: Twin, sure: bool
+    connection: Connection, services: Services, account: str, experiment: Experiment, twin: Twin, sure: bool
 ) -> Experiment:
     """Close the write that was under way, if any: remember what both agree on now, and tell what it fell upon."""
     intent = load_intent(connection, twin.issue.id)
     if intent is None:
         return experiment
-    settled = settle(intent, twin, tracker.account, sure)
+    settled = settle(intent, twin, account, sure)
     save_agreed(connection, twin.issue.id, settled.agreed)
     forget_intent(connection, twin.issue.id)
     return _keep(connection, services, experiment, [_conflict(services, text) for text in settled.told])
@@ -151,7 +168,7 @@ def _write_fields(
         raise
     now = tracker.read_twin(twin.issue.id)
     with services.database.write() as connection:
-        _settle(connection, services, tracker, experiment, now, sure=True)
+        _settle(connection, services, tracker.account, experiment, now, sure=True)
 
 
 def _write_property(
@@ -213,8 +230,14 @@ def _write_status(services: Services, tracker: Tracker, twin: Twin, experiment: 
             f"Change [jira.stages] {experiment.stage}, or the workflow.",
             permanent=True,
         )
+    fields = _screen(way, push, twin)
     _spend(services, twin)
-    tracker.do_transition(twin.issue.id, way.id, _screen(way, push, twin))
+    try:
+        tracker.do_transition(twin.issue.id, way.id, fields)
+    except IntegrationError as refused:
+        if tracker.fetch_issue(twin.issue.id).status == twin.issue.status:
+            raise
+        raise IntegrationError("Jira", f"somebody moved {twin.issue.key} at the same moment.") from refused
     with services.database.write() as connection:
         save_agreed(connection, twin.issue.id, {STATUS: Agreed(experiment.stage, way.to)})
 

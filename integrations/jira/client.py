@@ -209,6 +209,11 @@ class JiraClient:
         answer = self._write("POST", f"issue/{issue_id}/comment", {"body": body, "properties": [marker]})
         return str(answer["id"])
 
+    def edit_comment(self, issue_id: str, comment_id: str, text: str) -> None:
+        """Replace the text of a comment; its marker stays."""
+        body = to_document(text) if self._cloud else to_wiki(text)
+        self._write("PUT", f"issue/{issue_id}/comment/{comment_id}", {"body": body})
+
     def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None:
         """The id of the comment that carries our key; None when none written since then does."""
         query = {"orderBy": "-created", "maxResults": COMMENTS}
@@ -226,10 +231,14 @@ class JiraClient:
             raise
         return str(found.get("value", ""))
 
-    def put_remote_link(self, issue_id: str, global_id: str, url: str, title: str, summary: str) -> None:
-        """Write the link back to the experiment; the same `global_id` is replaced, so twice is once."""
-        target = {"url": url, "title": title, "summary": summary}
-        self._write("POST", f"issue/{issue_id}/remotelink", {"globalId": global_id, "object": target})
+    def put_remote_link(self, issue_id: str, link: Mapping[str, Any]) -> None:
+        """Write the link back to the experiment: `global_id`, `url`, `title`, `summary`, and an `icon` (an address)
+        with the `stage` as its words, struck through where it is `finished`. The same id is replaced, so twice is
+        once."""
+        icon = {"url16x16": link["icon"], "title": link["stage"]}
+        status = {"resolved": link["finished"], "icon": icon}
+        told = {"url": link["url"], "title": link["title"], "summary": link["summary"], "icon": icon, "status": status}
+        self._write("POST", f"issue/{issue_id}/remotelink", {"globalId": link["global_id"], "object": told})
 
     def _read(self, method: str, path: str, **request: Any) -> Any:
         try:
