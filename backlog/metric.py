@@ -47,7 +47,8 @@ class Metric:
     """One tracked number of a goal in one environment.
 
     `key` is its name at the source; `scope` narrows what the source reads (an MLflow experiment's name);
-    `unit` is free text ("share", "ms"); `tolerance` is in the metric's own unit.
+    `unit` is free text ("share", "ms"); `tolerance` is in the metric's own unit; `every` ("1d") is how often it is read
+    where that is less often than its source.
     """
 
     goal: str
@@ -61,19 +62,22 @@ class Metric:
     eval_set: str = ""
     tolerance: float | None = None
     scope: str = ""
+    every: str = ""
     id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One value of a metric at one time. `value` may be NaN: the run diverged. `experiment` may be any key
-    a tracker's tag holds (`EXP-12` or `ML-345`), empty where the run names none."""
+    a tracker's tag holds (`EXP-12` or `ML-345`), empty where the run names none; `eval_set` is what the run was
+    evaluated on, empty where it does not say: then it is the metric's."""
 
     at: datetime
     value: float
     run: str = ""
     step: int = 0
     experiment: str = ""
+    eval_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,14 +71,20 @@ def sync(
 
 
 @app.command()
-def poll(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def poll(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read once and show what came; store nothing.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Read every metric source now."""
     from bot.flows.poll_metrics import poll_source
 
     with _opened(config) as (_, services):
         if not services.sources:
             _fail(f"{config}: there is no source to poll. Add one as [[sources]].")
-        polled = [poll_source(services, plan) for plan in services.sources.values()]
+        if dry_run:
+            _try_sources(services, as_json)
+        polled = [poll_source(services, plan, all_due=True) for plan in services.sources.values()]
     if as_json:
         typer.echo(json.dumps([{"source": p.source, "readings": p.readings, "error": p.error} for p in polled]))
     for done in polled:
@@ -87,6 +93,34 @@ def poll(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> 
         elif not as_json:
             typer.echo(f"{done.source}: {done.metrics} metrics, {done.readings} new readings")
     raise typer.Exit(1 if any(done.error for done in polled) else 0)
+
+
+def _try_sources(services: "Services", as_json: bool) -> None:
+    from bot.flows.manage_metrics import Trial, try_source
+    from bot.verbs.metrics import readings_table, rows_of
+    from integrations.http import IntegrationError
+
+    trials, errors = list[Trial](), list[str]()
+    for plan in services.sources.values():
+        try:
+            trials += try_source(services, plan)
+        except IntegrationError as error:
+            errors.append(str(error))
+    errors += [f"{trial.metric.name} ({trial.metric.environment}): {trial.error}" for trial in trials if trial.error]
+    if as_json:
+        named = [
+            (t.metric.source, t.metric.goal, t.metric.name, t.metric.environment, t.count, rows_of(t)) for t in trials
+        ]
+        columns = ("source", "goal", "metric", "environment", "count", "latest")
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in named]))
+    for trial in () if as_json else trials:
+        m = trial.metric
+        typer.echo(f"{m.source}: {m.name} of {m.goal} in {m.environment} ({m.key}): {trial.count} readings")
+        if trial.latest:
+            typer.echo(readings_table(rows_of(trial)).aligned())
+    for problem in errors:
+        typer.echo(problem, err=True)
+    raise typer.Exit(1 if errors else 0)
 
 
 @app.command()

@@ -21,8 +21,7 @@ from backlog.errors import BacklogError
 from backlog.experiment import Stage
 from backlog.policy import APPETITE_DAYS
 from bot.roles import Role, check_person
-
-SourceKind = Literal["mlflow", "csv", "jsonl"]
+from integrations.sources import source_kinds
 
 
 class ConfigError(Exception):
@@ -140,9 +139,25 @@ class SourceSection(Section):
     """One `[[sources]]`"""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    kind: SourceKind
+    kind: str
     url: str
     every: Span = "15m"
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    auth: SecretStr = SecretStr("")
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30
+    rate: Annotated[float, Field(gt=0, le=1000)] = 50
+    concurrency: Annotated[int, Field(ge=1, le=16)] = 4
+    options: dict[str, str | int] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def check_kind(self) -> "SourceSection":
+        """A kind is our own, or that of an installed distribution."""
+        kinds = source_kinds()
+        if self.kind not in kinds:
+            near = get_close_matches(self.kind, kinds, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(kinds)}."
+            raise ValueError(f'kind: "{self.kind[:40]}" is no kind of source. {hint}')
+        return self
 
 
 class ReportSection(Section):
@@ -214,6 +229,12 @@ class Sync(Section):
     every: Span = "10m"
 
 
+class Security(Section):
+    """`[security]`"""
+
+    allow_hosts: tuple[Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\[\]:/@ ]+):\d{1,5}$")], ...] = ()
+
+
 class Testing(Section):
     """`[testing]`"""
 
@@ -244,6 +265,7 @@ class Settings(BaseSettings):
     appetite: Appetite = Appetite()
     outbox: Outbox = Outbox()
     sync: Sync = Sync()
+    security: Security = Security()
     testing: Testing = Testing()
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ One beat a second asks `run_due` what is due. A job per schedule would tick by t
 is awake, and need the same sweep besides.
 """
 
+import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +32,9 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     with services.database.read() as connection:
         plans = load_plans(connection, services)
     polls = [
-        _interval(f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every)
+        _interval(
+            f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every, jitter_of(plan.name, plan.every)
+        )
         for plan in services.sources.values()
     ]
     census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
@@ -52,9 +55,17 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     ]
 
 
-def _interval(name: str, task: str, args: dict[str, str], every: timedelta) -> Schedule:
+def jitter_of(name: str, every: timedelta) -> timedelta:
+    """When within its interval something happens, so that not everything happens at once; by its name, for a drawn
+    number would differ from process to process, and with it the due times."""
+    return timedelta(seconds=zlib.crc32(name.encode()) % max(1, int(every.total_seconds())))
+
+
+def _interval(
+    name: str, task: str, args: dict[str, str], every: timedelta, jitter: timedelta = timedelta(0)
+) -> Schedule:
     # From a fixed start, so that every process agrees on the due times and their keys.
-    trigger = IntervalTrigger(seconds=int(every.total_seconds()), start_date=EPOCH, timezone=UTC)
+    trigger = IntervalTrigger(seconds=int(every.total_seconds()), start_date=EPOCH + jitter, timezone=UTC)
     return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), latest=True)
 
 

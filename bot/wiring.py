@@ -1,7 +1,9 @@
 """Opens what the configuration names; the only place that picks concrete classes."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
+from string import Template
 
 from backlog.cadence import read_cadence, read_span
 from backlog.merge import People
@@ -9,13 +11,14 @@ from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
 from backlog.status import StatusMap, read_target
 from bot.clock import Clock
-from bot.config import ConfigError, ReportSection, Settings
+from bot.config import ConfigError, ReportSection, Settings, SourceSection
 from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
 from integrations.jira.client import JiraClient
 from integrations.slack import SlackClient
-from integrations.sources import SOURCES
+from integrations.sources import SOURCES, open_source
+from integrations.sources.source import SourceConfig
 from store.database import Database, DatabaseError, open_database
 
 
@@ -29,10 +32,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings),
         tracker=_tracker(settings),
-        sources={
-            s.name: SourcePlan(s.name, s.kind, read_span(s.every), SOURCES[s.kind](s.name, s.url))
-            for s in settings.sources
-        },
+        sources={section.name: _source(settings, section) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
         people=People(settings.jira.users),
         statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),
@@ -81,6 +81,41 @@ def _tracker(settings: Settings) -> Tracker | None:
         timeout_s=settings.outbox.timeout_s,
         sprint_field=jira.fields.get("sprint", ""),
     )
+
+
+def _source(settings: Settings, section: SourceSection) -> SourcePlan:
+    every = read_span(section.every)
+    try:
+        config = SourceConfig(
+            section.name,
+            _filled(section.url),
+            every,
+            {name: _filled(value) for name, value in section.headers.items()},
+            _filled(section.auth.get_secret_value()),
+            section.timeout_s,
+            section.rate,
+            section.concurrency,
+            section.options,
+            frozenset(host.lower() for host in settings.security.allow_hosts),
+        )
+        return SourcePlan(section.name, section.kind, every, open_source(section.kind, config))
+    except ValueError as error:
+        raise ConfigError(f'[[sources]] "{section.name}": {error}') from error
+    except ImportError as error:
+        remedy = f"pip install 'scrumbut[{section.kind}]'" if section.kind in SOURCES else "install it again"
+        raise ConfigError(f'[[sources]] "{section.name}" needs {error.name or error}: {remedy}.') from error
+
+
+def _filled(text: str) -> str:
+    """With the environment variables it names, so that no secret need be in the file."""
+    try:
+        return Template(text).substitute(os.environ)
+    except KeyError as error:
+        raise ValueError(
+            f"the environment variable {error.args[0]} is not set. Set it where scrumbut starts."
+        ) from None
+    except ValueError:
+        raise ValueError('a lone "$" stands in url, headers or auth. Write $NAME, or $$ for the sign.') from None
 
 
 def _report(section: ReportSection) -> ReportPlan:

@@ -5,7 +5,7 @@ A new kind of work is one function and one entry in TASKS. A task may run twice;
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,9 @@ def _poll(services: Services, args: Mapping[str, Any]) -> None:
     if plan is None:
         return  # taken out of the config since it was scheduled
     done = poll_source(services, plan)
+    if done.busy:
+        log.warning("still being polled", source=done.source)  # the poll before takes longer than `every`
+        return
     log.info("polled", source=done.source, metrics=done.metrics, readings=done.readings, error=done.error)
 
 
@@ -115,9 +118,9 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 }
 
 
-def work_once(services: Services) -> bool:
+def work_once(services: Services, without: Collection[str] = ()) -> bool:
     """Run the next task that is due; False when there is none. A task that fails is tried again later."""
-    task = _claim(services)
+    task = _claim(services, without)
     if task is None:
         return False
     try:
@@ -130,14 +133,14 @@ def work_once(services: Services) -> bool:
     return True
 
 
-def _claim(services: Services) -> queue.Task | None:
+def _claim(services: Services, without: Collection[str]) -> queue.Task | None:
     now = services.now()
     with services.database.read() as connection:
-        due = queue.next_due(connection)
+        due = queue.next_due(connection, without)
     if due is None or due > now:
         return None  # the common case takes no lock
     with services.database.write() as connection:
-        return queue.claim(connection, now, LEASE)
+        return queue.claim(connection, now, LEASE, without)
 
 
 def _try_again(services: Services, task: queue.Task, error: Exception) -> None:
@@ -172,11 +175,13 @@ def run_until_settled(
 
 
 class Workers:
-    """Threads that run tasks and deliver the outbox until they are stopped."""
+    """Threads that run tasks and deliver the outbox until they are stopped; one of them never polls, so that sources
+    that hang keep nobody's command waiting."""
 
     def __init__(self, services: Services, tasks: int = 2) -> None:
         self._stopped = threading.Event()
-        steps = [lambda: work_once(services)] * tasks + [lambda: deliver_all(services) > 0]
+        steps = [lambda: work_once(services)] * tasks
+        steps += [lambda: work_once(services, without=("poll_source",)), lambda: deliver_all(services) > 0]
         self._threads = [threading.Thread(target=self._run, args=(step,), daemon=True) for step in steps]
 
     def start(self) -> None:

@@ -3,15 +3,25 @@
 Add a service by raising IntegrationError from its module; nothing here knows any particular API.
 """
 
-import json
 import re
-from typing import Any
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
+import httpcore2
 import httpx2
 import stamina
+from pydantic import TypeAdapter, ValidationError
 
-BODY_MAX = 64 << 20  # bytes after decompression; more is an attack or a mistake
+from integrations.guard import AddressRefused, GuardedBackend
+
+BODY_MAX = 32 << 20  # bytes after decompression; more is an attack or a mistake
 AGENT = "scrumbut"
+ENCODINGS = ("", "identity", "gzip", "deflate")  # others unpack a thousandfold and more, or are nested
+PASSING = (429, 502, 503, 504)  # statuses that may be gone in a moment
+
+T = TypeVar("T")
 
 
 class IntegrationError(Exception):
@@ -51,47 +61,157 @@ class _TryAgain(Exception):
         self.error = error
 
 
-def open_client(timeout_s: float) -> httpx2.Client:
-    """A session that follows no redirects: an address from the config is meant as it stands."""
-    return httpx2.Client(timeout=timeout_s, follow_redirects=False, headers={"User-Agent": AGENT})
+class Session:
+    """Reads one service: guarded addresses, no redirects, `timeout_s` for a whole answer, at most `rate` requests a
+    second and `concurrency` at a time. Threads may share it.
 
-
-def fetch_json(client: httpx2.Client, service: str, method: str, url: str, **request: Any) -> Any:
-    """The JSON that a *read* answers, tried three times where the failure may pass.
-
-    Raises IntegrationError for every other answer, without the address's password or query in its words.
+    Redirects are not followed: an address from the config is meant as it stands, and so are its secrets.
     """
-    try:
-        for attempt in stamina.retry_context(on=_TryAgain, attempts=3, timeout=30, wait_initial=0.2, wait_max=5):
-            with attempt:
-                return _fetch_once(client, service, method, url, **request)
-    except _TryAgain as passing:
-        raise passing.error from None
-    raise AssertionError("stamina either returns or raises")
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: str = "",
+        timeout_s: float = 30.0,
+        allow: frozenset[str] = frozenset(),
+        rate: float = 50.0,
+        concurrency: int = 4,
+    ) -> None:
+        self.service = service
+        self.concurrency = concurrency
+        user, _, password = auth.partition(":")
+        self._client = httpx2.Client(
+            transport=_GuardedTransport(allow, timeout_s),
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=False,  # a proxy or .netrc of the environment would lead past the guard
+            headers={"User-Agent": AGENT, "Accept-Encoding": "gzip", **(headers or {})},
+            auth=(user, password) if auth else None,
+        )
+        self._pace = _Pace(rate)
+        self._slots = threading.BoundedSemaphore(concurrency)
+
+    def fetch(self, method: str, url: str, shape: TypeAdapter[T], **request: Any) -> T:
+        """The JSON that a *read* answers, in its shape, tried three times where the failure may pass.
+
+        Raises IntegrationError for every other answer, without the address's password or query in its words.
+        """
+        try:
+            for attempt in stamina.retry_context(
+                on=_TryAgain, attempts=3, timeout=30, wait_initial=0.2, wait_max=5, wait_jitter=0.2
+            ):
+                with attempt, self._slots:
+                    self._pace.wait()
+                    return self._fetch_once(method, url, shape, request)
+        except _TryAgain as passing:
+            raise passing.error from None
+        raise AssertionError("stamina either returns or raises")
+
+    def _fetch_once(self, method: str, url: str, shape: TypeAdapter[T], request: Mapping[str, Any]) -> T:
+        status, body = self._exchange(method, url, request)
+        if status.status_code in PASSING:
+            raise _TryAgain(_refusal(self.service, status, body))
+        if status.status_code >= 300:
+            raise _refusal(self.service, status, body)
+        try:
+            return shape.validate_json(body)
+        except ValidationError as error:
+            raise self._not_understood(url, body, error) from None
+
+    def _exchange(self, method: str, url: str, request: Mapping[str, Any]) -> tuple[httpx2.Response, bytes]:
+        try:
+            with self._client.stream(method, url, **request) as response:
+                return response, _read(response, self.service)
+        except AddressRefused as refused:
+            raise IntegrationError(
+                self.service,
+                f"{safe_url(url)} leads to {refused.address}, which is not public.",
+                f'If that is meant, add "{refused.host}" to [security] allow_hosts in config.toml.',
+                permanent=True,
+            ) from None
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol):
+            raise IntegrationError(self.service, f'"{safe_url(url)}" is no address.', permanent=True) from None
+        except (httpx2.TransportError, httpx2.DecodingError, *_BROKEN) as error:
+            what = f"{safe_url(url)} does not answer ({type(error).__name__})."
+            raise _TryAgain(IntegrationError(self.service, what, "Check that it runs and that url is right.")) from None
+
+    def _not_understood(self, url: str, body: bytes, error: ValidationError) -> IntegrationError:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        if problem["type"] == "json_invalid":
+            what = f"{safe_url(url)} answered something that is not JSON: {body[:60].decode(errors='replace')!r}."
+            return IntegrationError(self.service, what, "Check that url names the API, not a login page.")
+        where = ".".join(str(part) for part in problem["loc"])
+        what = f'{safe_url(url)} answered JSON of another shape: "{where}": {problem["msg"]}.'
+        return IntegrationError(self.service, what, "Check that url names the API and its version.")
 
 
-def _fetch_once(client: httpx2.Client, service: str, method: str, url: str, **request: Any) -> Any:
-    try:
-        with client.stream(method, url, **request) as response:
-            body = _read(response, service)
-    except httpx2.InvalidURL as error:
-        raise IntegrationError(service, f'"{safe_url(url)}" is no address.', permanent=True) from error
-    except httpx2.TransportError as error:
-        what = f"{safe_url(url)} does not answer ({type(error).__name__})."
-        raise _TryAgain(IntegrationError(service, what, "Check that it runs and that url is right.")) from None
-    if response.status_code in (429, 502, 503, 504):
-        raise _TryAgain(_refusal(service, response, body))
-    if response.status_code >= 300:
-        raise _refusal(service, response, body)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        begin = body[:60].decode(errors="replace")
-        what = f"{safe_url(url)} answered something that is not JSON: {begin!r}."
-        raise IntegrationError(service, what, "Check that url names the API, not a login page.") from None
+_BROKEN = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
+
+
+class _GuardedTransport(httpx2.BaseTransport):
+    """httpx2 over a pool of its own core whose connections are guarded."""
+
+    def __init__(self, allow: frozenset[str], limit_s: float) -> None:
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(),
+            max_connections=20,
+            keepalive_expiry=5.0,
+            network_backend=GuardedBackend(allow, limit_s),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        answer = self._pool.handle_request(
+            httpcore2.Request(
+                request.method,
+                httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        stream: Any = answer.stream
+        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(stream))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Any:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Pace:
+    """At most `rate` passes a second, evenly spaced; threads may share it."""
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1 / rate
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            at = max(now, self._next)
+            self._next = at + self._gap
+        if at > now:
+            time.sleep(at - now)
 
 
 def _read(response: httpx2.Response, service: str) -> bytes:
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ENCODINGS:
+        what = f'the answer has the content encoding "{encoding[:40]}", which was not asked for.'
+        raise IntegrationError(service, what, "Check what stands between here and url.", permanent=True)
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
@@ -101,13 +221,18 @@ def _read(response: httpx2.Response, service: str) -> bytes:
 
 
 def _refusal(service: str, response: httpx2.Response, body: bytes) -> IntegrationError:
+    status, remedy = response.status_code, ""
     says = " ".join(body[:200].decode(errors="replace").split())
+    if status in (301, 302, 303, 307, 308):
+        says = f"it redirects to {safe_url(response.headers.get('Location', 'nowhere'))[:200]}."
+        remedy = "Redirects are not followed: write the address it should be as url."
     return IntegrationError(
         service,
-        f"HTTP {response.status_code} from {safe_url(str(response.url))}: {says}",
-        permanent=response.status_code < 500 and response.status_code != 429,
+        f"HTTP {status} from {safe_url(str(response.url))}: {says}",
+        remedy,
+        permanent=status < 500 and status != 429,
         retry_after=read_retry_after(response.headers.get("Retry-After")),
-        code=str(response.status_code),
+        code=str(status),
     )
 
 

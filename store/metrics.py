@@ -7,18 +7,20 @@ database, so reports cost by runs, not by readings.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, and_, func, select, true, update
+from sqlalchemy import Connection, RowMapping, Select, and_, case, func, literal, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from store.dialect import insert
+from store.tables import Instant, reading, series, source_state
 from store.tables import metric as table
-from store.tables import reading, series, source_state
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
+
+T = TypeVar("T")
 
 
 def add_metric(connection: Connection, metric: Metric) -> Metric:
@@ -37,7 +39,7 @@ def add_metric(connection: Connection, metric: Metric) -> Metric:
 
 _FIELDS = (
     "id", "goal", "name", "environment", "source", "key", "better", "aggregation", "unit", "eval_set", "tolerance",
-    "scope",
+    "scope", "every",
 )  # fmt: skip
 
 
@@ -58,12 +60,10 @@ def load_metrics(connection: Connection, *, goal: str = "", source: str = "", na
     return [_metric(row) for row in connection.execute(query).mappings()]
 
 
-def polled_since(connection: Connection, metrics: Sequence[Metric]) -> datetime | None:
-    """From when the next poll of those metrics must read; None where one of them was never read."""
-    ids = [metric.id for metric in metrics]
-    times = list(connection.scalars(select(table.c.polled_since).where(table.c.id.in_(ids))))
-    known = [time for time in times if time is not None]
-    return min(known) if known and len(known) == len(times) else None
+def poll_starts(connection: Connection, source: str) -> dict[int, datetime]:
+    """From when the next poll must read, by metric id; metrics that were never read are left out."""
+    known = select(table.c.id, table.c.polled_since).where(table.c.source == source, table.c.polled_since.is_not(None))
+    return dict(connection.execute(known).all())
 
 
 def read_times(connection: Connection) -> dict[int, datetime]:
@@ -75,50 +75,57 @@ def read_times(connection: Connection) -> dict[int, datetime]:
 def save_readings(
     connection: Connection, metric: Metric, readings: Sequence[Reading], experiments: Mapping[str, int]
 ) -> int:
-    """Store readings of one metric; returns how many were new or changed.
+    """Store readings of one metric: see `save_found`."""
+    return save_found(connection, [(metric, readings)], experiments)
+
+
+def save_found(
+    connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
+) -> int:
+    """Store readings; returns how many were new or changed.
 
     `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value.
     """
-    ids = _series_ids(connection, metric.id, readings, experiments)
-    rows: dict[tuple[int, datetime, int], dict[str, object]] = {
-        (ids[r.run], r.at, r.step): {
-            "series_id": ids[r.run],
-            "at": r.at,
-            "step": r.step,
-            "value": r.value if math.isfinite(r.value) else None,
-        }
-        for r in readings
-    }
+    ids = _series_ids(connection, found, experiments)
+    rows: dict[tuple[int, datetime, int], dict[str, object]] = {}
+    for metric, readings in found:
+        for r in readings:
+            series_id = ids[metric.id, r.run]
+            value = r.value if math.isfinite(r.value) else None
+            rows[series_id, r.at, r.step] = {"series_id": series_id, "at": r.at, "step": r.step, "value": value}
     return sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values())))
 
 
 def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: datetime, since: datetime) -> None:
-    """Remember that all readings of those metrics are stored; the next poll begins at `since`."""
-    polled = update(table).where(table.c.id.in_([metric.id for metric in metrics]))
-    connection.execute(polled.values(read_at=read_at, polled_since=since))
+    """Remember that all readings of those metrics are stored; the next poll begins at `since`, or later where our
+    clock went back."""
+    later = case((table.c.polled_since > since, table.c.polled_since), else_=literal(since, Instant))
+    for chunk in _slices(metrics):
+        polled = update(table).where(table.c.id.in_([metric.id for metric in chunk]))
+        connection.execute(polled.values(read_at=read_at, polled_since=later))
 
 
 def _series_ids(
-    connection: Connection, metric_id: int, readings: Sequence[Reading], experiments: Mapping[str, int]
-) -> dict[str, int]:
-    tags = {r.run: r.experiment for r in readings}
-    rows: list[dict[str, object]] = [
-        {"metric_id": metric_id, "run": run, "tag": tag[:80].upper(), "experiment": experiments.get(tag, 0)}
-        for run, tag in tags.items()
+    connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
+) -> dict[tuple[int, str], int]:
+    last = {(metric.id, r.run): r for metric, readings in found for r in readings}
+    rows = [
+        {
+            "metric_id": metric_id,
+            "run": run,
+            "tag": r.experiment[:80].upper(),
+            "experiment": experiments.get(r.experiment, 0),
+            "eval_set": r.eval_set[:120],
+        }
+        for (metric_id, run), r in last.items()
     ]
+    ids: dict[tuple[int, str], int] = {}
     for chunk in _slices(rows):
-        statement = insert(connection, series).values(chunk)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["metric_id", "run"],
-                set_={"tag": statement.excluded.tag, "experiment": statement.excluded.experiment},
-            )
-        )
-    ids: dict[str, int] = {}
-    for chunk in _slices(rows):
-        runs = [row["run"] for row in chunk]
-        known = select(series.c.run, series.c.id).where(series.c.metric_id == metric_id, series.c.run.in_(runs))
-        ids |= dict(connection.execute(known).all())
+        statement = insert(connection, series)
+        told = {name: statement.excluded[name] for name in ("tag", "experiment", "eval_set")}
+        statement = statement.on_conflict_do_update(index_elements=["metric_id", "run"], set_=told)
+        known = connection.execute(statement.returning(series.c.metric_id, series.c.run, series.c.id), chunk)
+        ids |= {(metric_id, run): series_id for metric_id, run, series_id in known}
     return ids
 
 
@@ -127,17 +134,17 @@ def attach_runs(connection: Connection, tag: str, experiment: int) -> None:
     connection.execute(update(series).where(series.c.tag == tag.upper()).values(experiment=experiment))
 
 
-def _upsert(connection: Connection, rows: list[dict[str, object]]) -> int:
-    statement = insert(connection, reading).values(rows)
+def _upsert(connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:
+    statement = insert(connection, reading)
     statement = statement.on_conflict_do_update(
         index_elements=["series_id", "at", "step"],
         set_={"value": statement.excluded.value},
         where=reading.c.value.is_distinct_from(statement.excluded.value),
     ).returning(reading.c.series_id)
-    return len(connection.execute(statement).all())
+    return len(connection.execute(statement, rows).all())
 
 
-def _slices(rows: list[dict[str, object]]) -> Iterable[list[dict[str, object]]]:
+def _slices(rows: Sequence[T]) -> Iterable[Sequence[T]]:
     return (rows[start : start + SLICE] for start in range(0, len(rows), SLICE))
 
 

@@ -1,6 +1,6 @@
 """Durable work of one process: a table worked by threads. A task may run twice, never not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,13 +30,18 @@ def defer(connection: Connection, key: str, name: str, args: Mapping[str, Any], 
     return connection.execute(statement.on_conflict_do_nothing().returning(table.c.id)).first() is not None
 
 
-def claim(connection: Connection, now: datetime, lease: timedelta) -> Task | None:
-    """Take the oldest task that is due, or one whose worker's lease ended; None when there is none."""
+def claim(connection: Connection, now: datetime, lease: timedelta, without: Collection[str] = ()) -> Task | None:
+    """Take the oldest task that is due, or one whose worker's lease ended; None when there is none. Tasks named in
+    `without` are left to others."""
     due = or_(
         and_(table.c.state == WAITING, table.c.not_before <= now),
         and_(table.c.state == WORKING, table.c.lease_until <= now),
     )
-    row = connection.execute(select(table).where(due).order_by(table.c.id).limit(1)).mappings().first()
+    row = (
+        connection.execute(select(table).where(due, table.c.name.not_in(without)).order_by(table.c.id).limit(1))
+        .mappings()
+        .first()
+    )
     if row is None:
         return None
     taken = connection.execute(
@@ -73,10 +78,11 @@ def _end(connection: Connection, task: Task, **values: Any) -> None:
     connection.execute(update(table).where(*own).values(**values))
 
 
-def next_due(connection: Connection) -> datetime | None:
+def next_due(connection: Connection, without: Collection[str] = ()) -> datetime | None:
     """When the earliest unfinished task may be claimed; None when all is done or failed."""
-    waiting = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == WAITING))
-    working = connection.scalar(select(func.min(table.c.lease_until)).where(table.c.state == WORKING))
+    ours = table.c.name.not_in(without)
+    waiting = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == WAITING, ours))
+    working = connection.scalar(select(func.min(table.c.lease_until)).where(table.c.state == WORKING, ours))
     return min((time for time in (waiting, working) if time), default=None)
 
 

@@ -22,6 +22,7 @@ from bot.flows.watch_appetites import watch_appetites
 from bot.roles import Role, Roles
 from bot.verbs import Answer, Request, answer, split_line
 from integrations.sources.files import CsvFiles
+from integrations.sources.source import SourceConfig
 from store.database import open_database
 from store.experiments import load_experiments, load_timeline, numbers_by_key
 from store.goals import load_goals
@@ -79,7 +80,9 @@ class Backlog(RuleBasedStateMachine):
             open_database(f"sqlite:///{Backlog.template}").close()
         shutil.copy(Backlog.template, self.folder / "s.db")
         self.now = datetime(2026, 11, 23, 10, tzinfo=UTC)
-        source = SourcePlan("files", "csv", timedelta(hours=1), CsvFiles("files", str(self.folder / "r.csv")))
+        source = SourcePlan(
+            "files", "csv", timedelta(hours=1), CsvFiles(SourceConfig("files", str(self.folder / "r.csv")))
+        )
         self.services = Services(
             open_database(f"sqlite:///{self.folder}/s.db"),
             lambda: self.now,

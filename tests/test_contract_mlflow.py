@@ -17,9 +17,11 @@ from backlog.metric import Aggregation, Better, Metric
 from bot.flows.write_report import preview_report
 from integrations.http import IntegrationError
 from integrations.sources.mlflow import MLflow
+from integrations.sources.source import SourceConfig
 from reports.filters import number
 from store.metrics import load_metrics, run_values
 from tests.conftest import CONFIG, World
+from tests.reading import read
 from tests.test_bot_serve import free_port
 
 pytestmark = pytest.mark.contract
@@ -69,6 +71,11 @@ def _wait(url: str, log: Path) -> None:
     raise AssertionError(f"MLflow did not start: {log.read_text()[-2000:]}")
 
 
+def open_mlflow(tracker: Tracker) -> MLflow:
+    host = tracker.url.removeprefix("http://")
+    return MLflow(SourceConfig("mlflow", tracker.url, allow=frozenset({host})))
+
+
 def metric(aggregation: Aggregation, environment: str = "dev") -> Metric:
     return Metric(
         "churn", "recall", environment, "mlflow", "val_recall", Better.UP, aggregation, scope="churn-models", id=1
@@ -76,8 +83,8 @@ def metric(aggregation: Aggregation, environment: str = "dev") -> Metric:
 
 
 def test_at_least_thirty_runs_are_read_with_every_point(tracker: Tracker) -> None:
-    source = MLflow("mlflow", tracker.url)
-    found = {e: source.fetch([metric(Aggregation.BEST, e)], None)[1] for e in ("dev", "prod")}
+    source = open_mlflow(tracker)
+    found = {e: read(source, [metric(Aggregation.BEST, e)], None)[1] for e in ("dev", "prod")}
     points: dict[str, int] = {}
     for reading in [*found["dev"], *found["prod"]]:
         points[reading.run] = points.get(reading.run, 0) + 1
@@ -89,23 +96,27 @@ def test_at_least_thirty_runs_are_read_with_every_point(tracker: Tracker) -> Non
 
 
 def test_only_runs_that_changed_are_read_again(tracker: Tracker) -> None:
-    source = MLflow("mlflow", tracker.url)
-    every = source.fetch([metric(Aggregation.BEST)], None)[1]
+    source = open_mlflow(tracker)
+    every = read(source, [metric(Aggregation.BEST)], None)[1]
     ends = sorted(r.at for r in every)
-    late = source.fetch([metric(Aggregation.BEST)], ends[-1] + timedelta(hours=1))[1]
-    some = source.fetch([metric(Aggregation.BEST)], ends[len(ends) // 2])[1]
+    late = read(source, [metric(Aggregation.BEST)], ends[-1] + timedelta(hours=1))[1]
+    some = read(source, [metric(Aggregation.BEST)], ends[len(ends) // 2])[1]
     assert late == []
     assert 0 < len({r.run for r in some}) < len({r.run for r in every})
 
 
 def test_an_unknown_experiment_names_those_there_are(tracker: Tracker) -> None:
     with pytest.raises(IntegrationError, match=r'has no experiment "chrun"\. It has: Default, churn-models'):
-        MLflow("mlflow", tracker.url).fetch([replace(metric(Aggregation.LAST), scope="chrun")], None)
+        read(open_mlflow(tracker), [replace(metric(Aggregation.LAST), scope="chrun")])
 
 
 @pytest.fixture
 def world_with_runs(make_world: Callable[..., World], tracker: Tracker) -> World:
-    source = f'[[sources]]\nname = "mlflow"\nkind = "mlflow"\nurl = "{tracker.url}"\nevery = "10m"\n[[reports]]'
+    host = tracker.url.removeprefix("http://")
+    allowed = f'[security]\nallow_hosts = ["{host}"]\n'
+    source = (
+        f'{allowed}[[sources]]\nname = "mlflow"\nkind = "mlflow"\nurl = "{tracker.url}"\nevery = "10m"\n[[reports]]'
+    )
     world = make_world(config=CONFIG.replace("[[reports]]", source, 1))
     world.clock.at = datetime.now(UTC)  # the runs were trained just now
     world.jira.add_issue("ML", "Char tokens")

@@ -41,7 +41,7 @@ def test_every_verb_shown_in_the_readme_exists() -> None:
 
 
 def test_every_source_kind_is_named_in_the_docs() -> None:
-    names = {"mlflow": "MLflow", "csv": "CSV", "jsonl": "JSON Lines"}
+    names = {"mlflow": "MLflow", "csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
     assert [kind for kind in SOURCES if names[kind] not in DOCS] == []
 
 

@@ -1,10 +1,15 @@
-"""Metrics: define one, and read it once to see what its source really answers."""
+"""Metrics: define one, and read one or all once to see what their source really answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from backlog.cadence import read_span
 from backlog.errors import BacklogError, NotFound
 from backlog.metric import Metric, Reading
-from bot.flows.services import Caller, Services, acting
+from bot.flows.poll_metrics import due_groups
+from bot.flows.services import Caller, Services, SourcePlan, acting
+from integrations.http import IntegrationError
 from store.goals import find_goal
 from store.metrics import add_metric, load_metrics
 
@@ -13,11 +18,13 @@ SHOWN = 5  # latest readings that a trial shows
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One read of a metric: how many readings came and the latest of them, newest first. Nothing was stored."""
+    """One read of a metric: how many readings came and the latest of them, newest first, or what is wrong with it.
+    Nothing was stored."""
 
     metric: Metric
     count: int
     latest: tuple[Reading, ...]
+    error: str = ""
 
 
 def define_metric(services: Services, caller: Caller, metric: Metric) -> Metric:
@@ -27,6 +34,7 @@ def define_metric(services: Services, caller: Caller, metric: Metric) -> Metric:
         raise BacklogError(
             f'There is no source "{metric.source}". Sources: {known}.', "Add it as [[sources]] in config.toml."
         )
+    _check_every(metric, services.sources[metric.source])
     with acting(services, caller) as connection:
         goal = find_goal(connection, metric.goal)
         if goal.metric == metric.name and goal.better and goal.better is not metric.better:
@@ -36,7 +44,7 @@ def define_metric(services: Services, caller: Caller, metric: Metric) -> Metric:
 
 
 def try_metric(services: Services, name: str, goal: str, environment: str) -> Trial:
-    """Read a metric once without storing anything. Raises NotFound, or what the source says is wrong."""
+    """Read a metric once, all of it, without storing anything. Raises NotFound, or what is wrong."""
     with services.database.read() as connection:
         metrics = load_metrics(connection, name=name, goal=goal)
     metric = next((m for m in metrics if not environment or m.environment == environment), None)
@@ -50,6 +58,34 @@ def try_metric(services: Services, name: str, goal: str, environment: str) -> Tr
         raise BacklogError(
             f'The source "{metric.source}" is not configured any more.', "Add it as [[sources]] in config.toml."
         )
-    found = plan.source.fetch([metric], None).get(metric.id, [])
-    newest = sorted(found, key=lambda reading: (reading.at, reading.step), reverse=True)
-    return Trial(metric, len(found), tuple(newest[:SHOWN]))
+    trial = _read_once(plan, [metric], None)[0]
+    if trial.error:
+        raise BacklogError(trial.error)
+    return trial
+
+
+def try_source(services: Services, plan: SourcePlan) -> list[Trial]:
+    """Read once what a poll of the source would read now, without storing anything. Raises IntegrationError where the
+    source can read nothing at all."""
+    groups = due_groups(services, plan, all_due=True)
+    return [trial for since, metrics in groups for trial in _read_once(plan, metrics, since)]
+
+
+def _read_once(plan: SourcePlan, metrics: Sequence[Metric], since: datetime | None) -> list[Trial]:
+    trials = {metric.id: Trial(metric, 0, ()) for metric in metrics}
+    for metric, found in plan.source.fetch(metrics, since):
+        known = trials[metric.id]
+        if isinstance(found, IntegrationError):
+            trials[metric.id] = replace(known, error=str(found))
+            continue
+        newest = sorted([*known.latest, *found], key=lambda reading: (reading.at, reading.step), reverse=True)
+        trials[metric.id] = replace(known, count=known.count + len(found), latest=tuple(newest[:SHOWN]))
+    return list(trials.values())
+
+
+def _check_every(metric: Metric, plan: SourcePlan) -> None:
+    if metric.every and read_span(metric.every) < plan.every:
+        raise BacklogError(
+            f'"{plan.name}" is read every {plan.every}, so {metric.name} cannot be read more often.',
+            f'Set every of the source "{plan.name}" in config.toml, or give --every a longer span.',
+        )

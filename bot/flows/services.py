@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -76,6 +77,7 @@ class SourcePlan:
     kind: str
     every: timedelta
     source: Source
+    busy: Lock = field(default_factory=Lock, compare=False, repr=False)  # held while it is polled
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from backlog.metric import DEV, Aggregation, Better, Metric
-from bot.flows.manage_metrics import define_metric, try_metric
-from bot.verbs.answer import Answer, table_of
+from bot.flows.manage_metrics import Trial, define_metric, try_metric
+from bot.verbs.answer import Answer, Table, table_of
 from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
 
@@ -31,7 +31,8 @@ def metric() -> None:
 @click.option("--unit", default="", help="Such as share or ms.")
 @click.option("--eval-set", default="", help="The evaluation set's name and version.")
 @click.option("--tolerance", type=float, help="The gap between dev and prod that still counts as parity.")
-@click.option("--scope", default="", help="What the source reads: an MLflow experiment's name.")
+@click.option("--scope", default="", help="What the source reads: an MLflow experiment's name, a W&B team/project.")
+@click.option("--every", default="", help="How often it is read, where less often than its source: 1d.")
 @pass_request
 def add(request: Request, /, **fields: Any) -> Answer:
     """Track a metric: /exp metric add recall --goal churn --source mlflow --key val_recall"""
@@ -50,7 +51,18 @@ def add(request: Request, /, **fields: Any) -> Answer:
 def test(request: Request, /, name: str, goal: str, environment: str) -> Answer:
     """Read a metric once and show the raw values; nothing is stored."""
     trial = try_metric(request.services, name, goal.lower(), environment)
-    rows = [
+    found, rows = trial.metric, rows_of(trial)
+    where = f"{found.source}, key {found.key}, {found.environment}"
+    return Answer(
+        f"{found.name} ({where}): {trial.count} readings" if rows else f"{found.name} ({where}) has no reading yet.",
+        table=readings_table(rows) if rows else None,
+        data={"count": trial.count, "latest": rows},
+    )
+
+
+def rows_of(trial: Trial) -> list[tuple[Any, ...]]:
+    """The raw values that a trial shows, newest first."""
+    return [
         (
             f"{r.at:%Y-%m-%d %H:%M:%S}",
             "not finite" if math.isnan(r.value) else repr(r.value),
@@ -60,10 +72,8 @@ def test(request: Request, /, name: str, goal: str, environment: str) -> Answer:
         )
         for r in trial.latest
     ]
-    found = trial.metric
-    where = f"{found.source}, key {found.key}, {found.environment}"
-    return Answer(
-        f"{found.name} ({where}): {trial.count} readings" if rows else f"{found.name} ({where}) has no reading yet.",
-        table=table_of(("time (UTC)", "value", "run", "step", "experiment"), rows) if rows else None,
-        data={"count": trial.count, "latest": rows},
-    )
+
+
+def readings_table(rows: list[tuple[Any, ...]]) -> Table:
+    """Those under their headings."""
+    return table_of(("time (UTC)", "value", "run", "step", "experiment"), rows)

@@ -1,14 +1,37 @@
-"""Where readings come from. A new source is one module here and one line in SOURCES."""
+"""Where readings come from. A new source is one module here and one line in SOURCES.
+
+One of another distribution is an entry point of the group `scrumbut.sources`: its name is the kind, its value what
+opens a source from a SourceConfig.
+"""
 
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 
-from integrations.sources.files import CsvFiles, JsonLinesFiles
+from integrations.sources.files import CsvFiles, JsonLinesFiles, ParquetFiles
 from integrations.sources.mlflow import MLflow
-from integrations.sources.source import Source
+from integrations.sources.source import Source, SourceConfig
 
-# kind in [[sources]] -> what opens it from (name, url)
-SOURCES: Mapping[str, Callable[[str, str], Source]] = {
+GROUP = "scrumbut.sources"
+
+# kind in [[sources]] -> what opens it
+SOURCES: Mapping[str, Callable[[SourceConfig], Source]] = {
     "mlflow": MLflow,
     "csv": CsvFiles,
     "jsonl": JsonLinesFiles,
+    "parquet": ParquetFiles,
 }
+
+
+def source_kinds() -> list[str]:
+    """Every kind there is: our own, and those of other distributions."""
+    return [*SOURCES, *(point.name for point in entry_points(group=GROUP) if point.name not in SOURCES)]
+
+
+def open_source(kind: str, config: SourceConfig) -> Source:
+    """Open a source; nothing is read yet. Raises ValueError for options that cannot be, ImportError where another
+    distribution's code or an extra is missing."""
+    if kind in SOURCES:
+        return SOURCES[kind](config)
+    (point, *_) = entry_points(group=GROUP, name=kind)
+    source: Source = point.load()(config)
+    return source

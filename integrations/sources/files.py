@@ -1,23 +1,37 @@
-"""Readings from CSV and JSON Lines files: columns time, metric, value; optionally run, step, environment (else
-dev), experiment.
+"""Readings from CSV, JSON Lines and Parquet files, with the columns of `rows`.
 
-Reads line by line; a line still being written, without its newline, is left for the next poll.
+A text file is read line by line; a line still being written, without its newline, is left for the next poll.
 """
 
 import csv
 import json
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from backlog.metric import DEV, Metric, Reading
+from backlog.metric import Metric
 from integrations.http import IntegrationError
+from integrations.sources.rows import Row, check_columns, read_rows, wrong
+from integrations.sources.source import Found, Seen, SourceConfig
 
-REQUIRED = ("time", "metric", "value")
-Signature = tuple[int, int]  # modification time in ns, size in bytes
+BATCH = 10_000  # rows of a Parquet file in memory at once
+
+
+def existing_path(config: SourceConfig) -> Path:
+    """The path a source's url names. Raises IntegrationError where nothing is there."""
+    path = Path(config.url.removeprefix("file://"))
+    if not path.exists():
+        remedy = f'Check url of the source "{config.name}" in config.toml.'
+        raise IntegrationError(config.name, f'"{path}" does not exist.', remedy, permanent=True)
+    return path
+
+
+def mark_of(path: Path) -> tuple[int, int]:
+    """What tells that a file was written to: modification time in ns, size in bytes."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 class _Files(ABC):
@@ -25,89 +39,25 @@ class _Files(ABC):
 
     suffix: ClassVar[str]
 
-    def __init__(self, name: str, url: str) -> None:
-        self.name = name
-        self._path = Path(url.removeprefix("file://"))
-        self._read: dict[Path, tuple[Signature, datetime | None]] = {}
+    def __init__(self, config: SourceConfig) -> None:
+        config.check_options()
+        self.name = config.name
+        self._config = config
+        self._seen = Seen()
 
-    def fetch(self, metrics: Sequence[Metric], since: datetime | None) -> dict[int, list[Reading]]:
-        """See `Source.fetch`. A file that changed is read whole: lines may be added late with old times. Naive times
-        are UTC; a value that is not finite is kept as NaN."""
-        found: dict[int, list[Reading]] = {metric.id: [] for metric in metrics}
-        for path in self._paths(since):
-            for number, row in self._rows(path):
-                wanted = [metric for metric in metrics if _concerns(metric, row)]
-                if not wanted:
-                    continue
-                reading = self._reading(row, f"{path.name}, line {number}")
-                for metric in wanted:
-                    found[metric.id].append(reading)
-        return found
-
-    def _paths(self, since: datetime | None) -> list[Path]:
-        if not self._path.exists():
-            raise IntegrationError(
-                self.name,
-                f'"{self._path}" does not exist.',
-                f'Check url of the source "{self.name}" in config.toml.',
-                permanent=True,
-            )
-        paths = sorted(self._path.glob(f"*{self.suffix}")) if self._path.is_dir() else [self._path]
-        return [path for path in paths if since is None or self._changed(path, since)]
-
-    def _changed(self, path: Path, since: datetime) -> bool:
-        """Whether the file was written since it was read. `since` moves only when a poll was stored, so a file whose
-        readings were lost on the way is read again."""
-        stat = path.stat()
-        signature = (stat.st_mtime_ns, stat.st_size)
-        known, before = self._read.get(path, (None, None))
-        if known == signature and before != since:
-            return False
-        self._read[path] = (signature, since)
-        return True
+    def fetch(self, metrics: Sequence[Metric], since: datetime | None) -> Iterator[Found]:
+        """See `Source.fetch`. A file that changed is read whole: lines may be added late with old times."""
+        path = existing_path(self._config)
+        paths = sorted(path.glob(f"*{self.suffix}")) if path.is_dir() else [path]
+        for file in paths:
+            mark = mark_of(file)
+            due = [m for m in metrics if not self._seen.unchanged((file, m.id), mark, since)]
+            if due:
+                yield from read_rows(self.name, due, self._rows(file))
 
     @abstractmethod
-    def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """(line number, columns) of each whole line."""
-
-    def _reading(self, row: Mapping[str, Any], where: str) -> Reading:
-        for column in REQUIRED:
-            if row.get(column) in (None, ""):
-                raise self._wrong(where, f'has no "{column}"', f"Every line needs {', '.join(REQUIRED)}.")
-        return Reading(
-            at=self._time(row["time"], where),
-            value=self._number(row["value"], where),
-            run=str(row.get("run") or ""),
-            step=self._step(row.get("step"), where),
-            experiment=str(row.get("experiment") or ""),
-        )
-
-    def _time(self, text: Any, where: str) -> datetime:
-        try:
-            at = datetime.fromisoformat(str(text))
-        except ValueError:
-            raise self._wrong(where, f'has the time "{text}"', "Write it in ISO 8601.") from None
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-
-    def _number(self, text: Any, where: str) -> float:
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            raise self._wrong(where, f'has the value "{text}"', "Write a number.") from None
-        return value if math.isfinite(value) else math.nan
-
-    def _step(self, text: Any, where: str) -> int:
-        try:
-            return int(text) if text not in (None, "") else 0
-        except (TypeError, ValueError):
-            raise self._wrong(where, f'has the step "{text}"', "Write a whole number.") from None
-
-    def _wrong(self, where: str, what: str, remedy: str) -> IntegrationError:
-        return IntegrationError(self.name, f"{where} {what}.", remedy, permanent=True)
-
-
-def _concerns(metric: Metric, row: Mapping[str, Any]) -> bool:
-    return row.get("metric") == metric.key and (row.get("environment") or DEV) == metric.environment
+    def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
+        """(where it is, columns) of each whole row."""
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -122,13 +72,15 @@ class CsvFiles(_Files):
 
     suffix = ".csv"
 
-    def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
         rows = csv.DictReader(_lines(path))
-        if rows.fieldnames is not None and not set(REQUIRED) <= set(rows.fieldnames):
-            lacking = ", ".join(column for column in REQUIRED if column not in rows.fieldnames)
-            raise self._wrong(path.name, f"has no column {lacking}", f"Its first line must name {', '.join(REQUIRED)}.")
-        for row in rows:
-            yield rows.line_num, row
+        try:
+            if rows.fieldnames is not None:
+                check_columns(self.name, rows.fieldnames, path.name)
+            for row in rows:
+                yield f"{path.name}, line {rows.line_num}", row
+        except csv.Error as error:
+            raise wrong(self.name, f"{path.name}, line {rows.line_num}", f"is not CSV ({error})", "Mend it.") from None
 
 
 class JsonLinesFiles(_Files):
@@ -136,14 +88,38 @@ class JsonLinesFiles(_Files):
 
     suffix = ".jsonl"
 
-    def _rows(self, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
         for number, line in enumerate(_lines(path), 1):
             if not line.strip():
                 continue
+            where = f"{path.name}, line {number}"
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                raise self._wrong(f"{path.name}, line {number}", "is not JSON", "Write one object a line.") from None
+                raise wrong(self.name, where, "is not JSON", "Write one object a line.") from None
             if not isinstance(row, dict):
-                raise self._wrong(f"{path.name}, line {number}", "is no object", "Write one object a line.")
-            yield number, row
+                raise wrong(self.name, where, "is no object", "Write one object a line.")
+            yield where, row
+
+
+class ParquetFiles(_Files):
+    """Kind "parquet"; needs the extra `scrumbut[parquet]`."""
+
+    suffix = ".parquet"
+
+    def __init__(self, config: SourceConfig) -> None:
+        super().__init__(config)
+        import pyarrow.parquet  # here, so that a missing extra is named at the start and nobody else pays for it
+
+        self._parquet = pyarrow.parquet
+
+    def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
+        try:
+            with self._parquet.ParquetFile(path) as file:
+                check_columns(self.name, file.schema_arrow.names, path.name)
+                rows = (columns for batch in file.iter_batches(BATCH) for columns in batch.to_pylist())
+                for number, columns in enumerate(rows, 1):
+                    yield f"{path.name}, row {number}", columns
+        except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+            remedy = "Write it elsewhere and move it here when it is whole."
+            raise wrong(self.name, path.name, f"is no whole Parquet file ({error})", remedy) from None

@@ -1,10 +1,15 @@
-"""The protocol every metric source keeps."""
+"""The protocol every metric source keeps, and what it is opened with."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from backlog.metric import Metric, Reading
+from integrations.http import IntegrationError, Session
+
+# Readings of one metric, or what is wrong with that metric alone.
+Found = tuple[Metric, Sequence[Reading] | IntegrationError]
 
 
 class Source(Protocol):
@@ -12,11 +17,75 @@ class Source(Protocol):
 
     name: str
 
-    def fetch(self, metrics: Sequence[Metric], since: datetime | None) -> dict[int, list[Reading]]:
-        """The readings of those metrics that may be new since then, by `Metric.id`; all of them where `since` is None.
+    def fetch(self, metrics: Sequence[Metric], since: datetime | None) -> Iterator[Found]:
+        """The readings of those metrics that may be new since then, all of them where `since` is None; in parts, in any
+        order, and a metric may come several times or not at all.
 
-        May return readings again: the store keeps one per (run, time, step). Readings of an environment other than the
-        metric's are left out where the source tells environments apart. Raises IntegrationError naming the source,
-        what happened and the remedy.
+        May give readings again: the store keeps one per (run, time, step). Readings of an environment other than the
+        metric's are left out where the source tells environments apart. Raises IntegrationError, naming the source,
+        what happened and the remedy, where it can read nothing at all.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """What one `[[sources]]` entry says, with the values of environment variables filled in.
+
+    `options` are the kind's own keys; `allow` is `[security] allow_hosts`.
+    """
+
+    name: str
+    url: str
+    every: timedelta = timedelta(minutes=15)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    auth: str = field(default="", repr=False)
+    timeout_s: float = 30.0
+    rate: float = 50.0
+    concurrency: int = 4
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    allow: frozenset[str] = frozenset()
+
+    def open_session(self) -> Session:
+        """A guarded way to this source over HTTP."""
+        return Session(
+            self.name,
+            headers=self.headers,
+            auth=self.auth,
+            timeout_s=self.timeout_s,
+            allow=self.allow,
+            rate=self.rate,
+            concurrency=self.concurrency,
+        )
+
+    def check_options(self, *known: str) -> None:
+        """Raise ValueError for an option that the kind does not know."""
+        unknown = next((name for name in self.options if name not in known), None)
+        if unknown is not None:
+            words = f"It knows: {', '.join(known)}." if known else "It has none."
+            raise ValueError(f'options: "{unknown}" is no option of this kind. {words}')
+
+
+class Seen:
+    """What was read already, so that it is not read again.
+
+    `since` moves only when a poll was stored: as long as it stands still, what was read then was lost on the way and
+    is read again. With `since` None (a first read, or a trial) nothing is left out or remembered.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[Any, datetime]] = {}
+
+    def unchanged(self, what: Any, mark: Any, since: datetime | None) -> bool:
+        """Whether `what` bore the same mark when it was last read and stored; remembers the new one."""
+        if since is None:
+            return False
+        known, before = self._known.get(what, (None, since))
+        if known == mark and before != since:
+            return True
+        self._known[what] = (mark, since)
+        return False
+
+    def keep_only(self, whats: set[Any]) -> None:
+        """Forget everything else."""
+        self._known = {what: seen for what, seen in self._known.items() if what in whats}
