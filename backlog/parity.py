@@ -1,9 +1,17 @@
-"""Parity: the same metric, same definition, in dev and prod, within a tolerance."""
+"""Parity: the same metric, same definition, in dev and prod, within a tolerance; and what past gaps say of prod."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from backlog.metric import Better, Metric
 from backlog.progress import Standing
+from backlog.student import t_value
+
+PAIRS_NEEDED = 3  # past deployments with a value in dev and in prod
+WITHIN = 0.80  # share of production values that the interval covers: 8 of 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +46,28 @@ def compare(
     if tolerance is None:
         return Parity(gap, None, None, "no tolerance set")
     return Parity(gap, tolerance, gap <= tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What production will show of a model: the middle and an interval that holds 8 of 10 times, from `pairs`."""
+
+    low: float
+    middle: float
+    high: float
+    pairs: int
+
+    def __str__(self) -> str:
+        return f"production {self.low:.4g} to {self.high:.4g}, 8 of 10 times (n = {self.pairs} past deployments)"
+
+
+def expect_production(dev: float, past: Sequence[tuple[float, float]]) -> Expected | None:
+    """What a model with that value in dev will show in prod, by the mean of past (dev, prod) gaps and Student's t;
+    None under three pairs."""
+    if len(past) < PAIRS_NEEDED:
+        return None
+    gaps = np.array([before - after for before, after in past], float)
+    pairs = len(gaps)
+    reach = t_value((1 + WITHIN) / 2, pairs - 1) * float(gaps.std(ddof=1)) * math.sqrt(1 + 1 / pairs)
+    middle = dev - float(gaps.mean())
+    return Expected(middle - reach, middle, middle + reach, pairs)

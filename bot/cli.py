@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -248,6 +249,53 @@ def sandbox(
         _fail(str(error))
 
 
+@app.command()
+def backtest(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder of histories; docs/judgement.md has its files.")
+    ] = None,
+    own: Annotated[bool, typer.Option("--own", help="Score the team's own history instead.")] = False,
+    only: Annotated[str, typer.Option(help="Parts to score, such as A,B,D_gap; a letter is all its parts.")] = "",
+    predictions: Annotated[Path | None, typer.Option(help="Write every prediction with its outcome, as CSV.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Hold every method of judgement against histories, its rivals beside it."""
+    from backtest.parts import chosen
+
+    if own == (folder is not None):
+        _fail("Name a folder of histories, or ask for --own: scrumbut backtest FOLDER", code=2)
+    try:
+        parts = chosen(only)
+    except ValueError as error:
+        _fail(str(error), code=2)
+    if folder is not None:
+        if not folder.is_dir():
+            _fail(f'"{folder}" is no folder. Its files are described in docs/judgement.md.')
+        _backtest(folder, parts, predictions, as_json)
+        return
+    from bot.flows.own_histories import write_histories
+
+    with _opened(config) as (_, services), TemporaryDirectory() as place:
+        write_histories(services, Path(place))
+        _backtest(Path(place), parts, predictions, as_json)
+
+
+def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json: bool) -> None:
+    from backtest import telling
+    from backtest.parts import score_part
+
+    scored = {}
+    with _progress("scoring", len(parts)) as step:
+        for name in parts:
+            scored[name] = score_part(name, folder)
+            step(1)
+    if predictions is not None:
+        predictions.parent.mkdir(parents=True, exist_ok=True)
+        telling.predictions_of(scored).to_csv(predictions, index=False)
+    typer.echo(json.dumps(telling.as_json(scored), indent=2) if as_json else telling.told(scored))
+
+
 def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     from bot.terminal import to_json, to_text
     from bot.verbs import Request, answer
@@ -299,7 +347,7 @@ def _opened(config: Path) -> "Iterator[tuple[Settings, Services]]":
         _fail(str(error))
 
 
-def _fail(text: str, code: int = 1) -> None:
+def _fail(text: str, code: int = 1) -> NoReturn:
     typer.echo(text, err=True)
     raise typer.Exit(code)
 
