@@ -3,11 +3,12 @@
 Values are per run, aggregated as the metric says; a failed run (NaN) counts as a run and never as a best.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-
-import pandas as pd
+from datetime import datetime, timedelta
+from itertools import accumulate
 
 from backlog.metric import Better, RunValue
 
@@ -55,11 +56,18 @@ def best_by_week(runs: Sequence[RunValue], better: Better, end: datetime, weeks:
 
     None for the weeks before the first finite value; runs at or after `end` are left out.
     """
-    edges = pd.date_range(end=end, periods=weeks, freq="7D")
-    values = pd.Series(
-        [run.value for run in runs], index=pd.DatetimeIndex([run.at for run in runs], tz="UTC"), dtype=float
-    )
-    values = values[values.index < pd.Timestamp(end)].dropna().sort_index()
-    so_far = values.cummax() if better is Better.UP else values.cummin()
-    at_edges = [so_far[so_far.index < edge] for edge in edges]
-    return tuple(float(known.iloc[-1]) if len(known) else None for known in at_edges)
+    ordered = sorted((run.at, run.value) for run in runs if not run.failed and run.at < end)
+    so_far = list(accumulate([value for _, value in ordered], max if better is Better.UP else min))
+    times = [at for at, _ in ordered]
+    known = [bisect_left(times, end - timedelta(weeks=back)) for back in reversed(range(weeks))]
+    return tuple(so_far[count - 1] if count else None for count in known)
+
+
+def hit_interval(good: int, finished: int) -> tuple[float, float] | None:
+    """Where the true share of good outcomes lies at 95 % (Wilson 1927); None while nothing has finished."""
+    if not finished:
+        return None
+    z, share = 1.96, good / finished
+    spread = z * math.sqrt(share * (1 - share) / finished + z * z / (4 * finished * finished))
+    middle, scale = share + z * z / (2 * finished), 1 + z * z / finished
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

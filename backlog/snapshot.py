@@ -76,8 +76,20 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a goal's number (`what` is "baseline" or "target"): what moves stays visible."""
+
+    at: datetime
+    what: str
+    before: float | None
+    after: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoalLine:
-    """A goal with its metric's way from baseline over best to target, and its derived health with the reason."""
+    """A goal with its metric's way from baseline over best to target, and its derived health with the reason. Of its
+    `finished` experiments `good` had a good outcome; `moves` is the history of its numbers, oldest first."""
 
     key: str
     statement: str
@@ -93,12 +105,25 @@ class GoalLine:
     evidence: str
     tracks: tuple[Track, ...]
     parity: Comparison | None
+    moves: tuple[Move, ...] = ()
+    finished: int = 0
+    good: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of an experiment's timeline, in words."""
+
+    at: datetime
+    what: str
+    who: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
     """An experiment as the report names it. `tracks` are its own runs only, none where it is neither in progress nor
-    changed this week; `age_days` counts from running; `health` is derived in progress, None elsewhere."""
+    changed this week; `age_days` counts from running; `health` is derived in progress, None elsewhere. `evidence` is
+    what was known when it was decided; `story` is told only of a card's own experiment."""
 
     key: str
     title: str
@@ -128,6 +153,15 @@ class ExperimentLine:
     goal_met: bool
     changed_week: bool
     tracks: tuple[Track, ...]
+    baseline: float | None = None
+    eval_set: str = ""
+    serves: str = ""
+    reason_code: str = ""
+    evidence: str = ""
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    followers: tuple[str, ...] = ()
+    story: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +192,7 @@ class DecisionNeeded:
     owner: str
     default: str
     health: Health
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +223,9 @@ class Learned:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Work in progress against its limit, ages, and the rate of answers. `history` is None while fewer than
-    `history_needed` experiments have finished; `good_ever` of `finished_ever` had a good outcome."""
+    `history_needed` experiments have finished; `good_ever` of `finished_ever` had a good outcome. `by_week` counts
+    the answers of the last ten weeks, oldest first; `days_to_dev` and `days_to_prod` are the medians, over finished
+    experiments, from running to observing and to the decision of those that were observed in production."""
 
     wip: int
     wip_limit: int
@@ -200,6 +237,9 @@ class Flow:
     history: History | None
     ideas: int
     ready: int
+    by_week: tuple[int, ...] = ()
+    days_to_dev: int | None = None
+    days_to_prod: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +254,11 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a weekly report says. `late` is true when it was due more than an hour before `made_at`; `people`
+    """Everything a report says. `late` is true when it was due more than an hour before `made_at`; `people`
     maps user ids to names, for every id used anywhere here. `bottom_line` is a person's; where it is empty the rule's
-    stands."""
+    stands. `resolved` are the risks of the report before that are gone; `subject` is the experiment's key where the
+    report is one experiment's card; `hit_interval` holds the true share of good outcomes at 95 %, None where nothing
+    has finished."""
 
     report: str
     audience: str
@@ -238,3 +280,6 @@ class Snapshot:
     people: dict[str, str]
     bottom_line: str = ""
     bottom_line_by: str = ""
+    resolved: tuple[Risk, ...] = ()
+    subject: str = ""
+    hit_interval: tuple[float, float] | None = None

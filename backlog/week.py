@@ -4,8 +4,9 @@ Renders nothing and reads nothing; what a surface says of the snapshot is the re
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from statistics import median
 from zoneinfo import ZoneInfo
 
 from backlog.aging import HISTORY_NEEDED, own_history
@@ -15,7 +16,7 @@ from backlog.goal import Goal
 from backlog.health import experiment_health, goal_health
 from backlog.metric import DEV, PROD, Better, Metric, RunValue
 from backlog.parity import Parity, compare
-from backlog.progress import best_by_week, standing
+from backlog.progress import best_by_week, hit_interval, standing
 from backlog.risk import Situation, find_risks
 from backlog.snapshot import (
     Change,
@@ -26,11 +27,13 @@ from backlog.snapshot import (
     GoalLine,
     Health,
     Learned,
+    Move,
     Period,
     Risk,
     RunDot,
     Snapshot,
     SourceLine,
+    Step,
     Track,
 )
 
@@ -50,12 +53,15 @@ class Occasion:
     schedule: str = ""
     public_url: str = ""
     every: Every = Every.WEEK
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known about the backlog. `entries` are the week's timeline lines with their experiment's key;
-    `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names."""
+    `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names. `moves` is
+    the history of each goal's numbers, `observed_at` when an experiment first met production data, `story` the whole
+    timeline of the occasion's subject."""
 
     situation: Situation
     entries: Sequence[tuple[str, Entry]]
@@ -64,6 +70,27 @@ class Known:
     sources: Sequence[SourceLine]
     people: Mapping[str, str]
     previous: Snapshot | None = None
+    moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
+    observed_at: Mapping[str, datetime] = field(default_factory=dict)
+    story: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What every line of one snapshot looks at; `own_runs` is by metric id and experiment's key."""
+
+    known: Known
+    period: Period
+    subject: str
+    risks: Sequence[Risk]
+    own_runs: Mapping[tuple[int, str], list[RunValue]]
+
+    @property
+    def situation(self) -> Situation:
+        return self.known.situation
+
+    def runs_of(self, e: Experiment, metric: Metric) -> list[RunValue]:
+        return self.own_runs.get((metric.id, e.key), [])
 
 
 def period_of(due_at: datetime, zone: str, every: Every = Every.WEEK) -> Period:
@@ -93,7 +120,9 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     """The week's snapshot; the same arguments give an equal one."""
     s = known.situation
     period = period_of(occasion.due_at, occasion.zone, occasion.every)
-    risks = find_risks(s, known.previous.risks if known.previous else ())
+    before = known.previous.risks if known.previous else ()
+    risks = find_risks(s, before)
+    view = _View(known, period, occasion.subject, risks, _by_experiment(s.runs))
     changed = {key for key, entry in known.entries if period.start <= entry.at < period.end}
     return Snapshot(
         report=occasion.report,
@@ -104,31 +133,53 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         late=s.now - occasion.due_at > LATE,
         schedule=occasion.schedule,
         public_url=occasion.public_url,
-        goals=tuple(_goal_line(goal, known, period, risks) for goal in s.goals),
-        experiments=tuple(_experiment_line(e, known, period, risks, e.key in changed) for e in s.experiments),
+        goals=tuple(_goal_line(goal, view) for goal in s.goals),
+        experiments=tuple(_experiment_line(e, view, e.key in changed) for e in s.experiments),
         decisions=tuple(_decisions(s)),
-        learned=tuple(_learned(known, period)),
+        learned=tuple(_learned(view)),
         changes=tuple(_changes(known, period)),
         risks=tuple(risks),
-        flow=_flow(s, period),
+        flow=_flow(known, period),
         sources=tuple(known.sources),
         policy=s.rules.policy,
         people=dict(known.people),
+        resolved=_resolved(before, risks),
+        subject=occasion.subject,
+        hit_interval=_hits(s.experiments),
     )
 
 
-def _goal_line(goal: Goal, known: Known, period: Period, risks: Sequence[Risk]) -> GoalLine:
-    s = known.situation
+def _by_experiment(runs: Mapping[int, Sequence[RunValue]]) -> dict[tuple[int, str], list[RunValue]]:
+    own: dict[tuple[int, str], list[RunValue]] = {}
+    for metric_id, values in runs.items():
+        for run in values:
+            if run.experiment:
+                own.setdefault((metric_id, run.experiment), []).append(run)
+    return own
+
+
+def _resolved(before: Sequence[Risk], risks: Sequence[Risk]) -> tuple[Risk, ...]:
+    there = {(risk.rule, risk.subject) for risk in risks}
+    return tuple(risk for risk in before if (risk.rule, risk.subject) not in there)
+
+
+def _hits(experiments: Sequence[Experiment]) -> tuple[float, float] | None:
+    finished = [e for e in experiments if e.stage.finished]
+    return hit_interval(sum(e.outcome is Outcome.GOOD for e in finished), len(finished))
+
+
+def _goal_line(goal: Goal, view: _View) -> GoalLine:
+    known, s = view.known, view.situation
     own = [e for e in s.experiments if e.goal == goal.key]
     subjects = {goal.key, *(e.key for e in own)}
     metrics = [m for m in s.metrics if m.goal == goal.key and m.name == goal.metric]
-    tracks = tuple(_track(m, s.runs.get(m.id, ()), known, period) for m in metrics)
+    tracks = tuple(_track(m, s.runs.get(m.id, ()), view, dots=False) for m in metrics)
     better = goal.better or next((m.better for m in metrics), None)
     best = _best_of(tracks, better)
     parity = goal_parity(metrics, s.runs)
     health, evidence = goal_health(
         own,
-        [risk for risk in risks if risk.subject in subjects],
+        [risk for risk in view.risks if risk.subject in subjects],
         parity,
         best is not None,
         known.updated_at.get(goal.key),
@@ -150,6 +201,9 @@ def _goal_line(goal: Goal, known: Known, period: Period, risks: Sequence[Risk]) 
         evidence=evidence,
         tracks=tracks,
         parity=Comparison(parity.gap, parity.tolerance, parity.holds, parity.why) if parity else None,
+        moves=tuple(known.moves.get(goal.key, ())),
+        finished=sum(e.stage.finished for e in own),
+        good=sum(e.stage.finished and e.outcome is Outcome.GOOD for e in own),
     )
 
 
@@ -166,7 +220,8 @@ def goal_parity(metrics: Sequence[Metric], runs: Mapping[int, Sequence[RunValue]
     )
 
 
-def _track(metric: Metric, runs: Sequence[RunValue], known: Known, period: Period) -> Track:
+def _track(metric: Metric, runs: Sequence[RunValue], view: _View, *, dots: bool) -> Track:
+    known, period = view.known, view.period
     done = [run for run in runs if run.at < known.situation.now]
     now_standing = standing(done, metric.better)
     before = standing((run for run in done if run.at < period.start), metric.better)
@@ -186,7 +241,7 @@ def _track(metric: Metric, runs: Sequence[RunValue], known: Known, period: Perio
         runs_week_before=len(week_before),
         failed_week_before=sum(run.failed for run in week_before),
         by_week=best_by_week(done, metric.better, period.end, WEEKS_SHOWN),
-        dots=tuple(_dot(run, period) for run in done if run.at >= first_shown),
+        dots=tuple(_dot(run, period) for run in done if dots and run.at >= first_shown),
         read_at=known.read_at.get(metric.id),
         eval_set=metric.eval_set,
     )
@@ -211,15 +266,13 @@ def _met(best: float | None, target: float | None, better: Better | None) -> boo
     return best == target or better.beats(best, target)
 
 
-def _experiment_line(
-    e: Experiment, known: Known, period: Period, risks: Sequence[Risk], changed: bool
-) -> ExperimentLine:
-    s = known.situation
+def _experiment_line(e: Experiment, view: _View, changed: bool) -> ExperimentLine:
+    known, s = view.known, view.situation
     goal = next((g for g in s.goals if g.key == e.goal), None)
     metrics = [m for m in s.metrics if m.goal == e.goal and m.name == (e.metric or (goal.metric if goal else ""))]
     # Old runs of experiments that nobody touches would make every report dearer than the one before.
-    told = metrics if changed or e.stage.in_progress else ()
-    tracks = tuple(_track(m, _runs_of(e, m, s.runs), known, period) for m in told)
+    told = metrics if changed or e.stage.in_progress or e.key == view.subject else ()
+    tracks = tuple(_track(m, view.runs_of(e, m), view, dots=True) for m in told)
     better = next((m.better for m in metrics), None)
     target = goal.target if goal and goal.metric == e.metric else None
     issue = s.issue(e)
@@ -249,16 +302,29 @@ def _experiment_line(
         next_key=e.next_key,
         went_back=e.went_back,
         health=experiment_health(
-            e, [r for r in risks if r.subject == e.key], sum(t.runs - t.failed for t in tracks), s.now
+            e, [r for r in view.risks if r.subject == e.key], sum(t.runs - t.failed for t in tracks), s.now
         ),
         goal_met=_met(_best_of(tracks, better), target, better),
         changed_week=changed,
         tracks=tracks,
+        baseline=goal.baseline if goal and goal.metric == e.metric else None,
+        eval_set=e.eval_set,
+        serves=e.serves,
+        reason_code=str(e.reason_code or ""),
+        evidence=e.decision_evidence,
+        decided_by=e.decided_by,
+        decided_at=e.decided_at,
+        followers=tuple(other.key for other in s.experiments if other.parent == e.key) if e.key == view.subject else (),
+        story=tuple(_steps(known.story)) if e.key == view.subject else (),
     )
 
 
-def _runs_of(e: Experiment, metric: Metric, runs: Mapping[int, Sequence[RunValue]]) -> list[RunValue]:
-    return [run for run in runs.get(metric.id, ()) if run.experiment == e.key]
+def _steps(entries: Sequence[Entry]) -> Iterable[Step]:
+    for entry in entries:
+        sentence = {**SENTENCES, "noted": "note: {text}", "checkpoint": "checkpoint: {text}"}.get(entry.act)
+        if sentence:
+            what = sentence.format(stage=entry.changes.get("stage", ""), text=entry.text)
+            yield Step(entry.at, what, entry.who)
 
 
 def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
@@ -278,15 +344,16 @@ def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
 
 def _needed(e: Experiment, question: str, options: tuple[str, ...]) -> DecisionNeeded:
     default = "it stays open and is asked again next week"
-    return DecisionNeeded(e.key, e.title, question, options, e.owner, default, Health.AT_RISK)
+    since = e.stage_since if e.stage is Stage.DECIDING else None
+    return DecisionNeeded(e.key, e.title, question, options, e.owner, default, Health.AT_RISK, since)
 
 
-def _learned(known: Known, period: Period) -> Iterable[Learned]:
-    s = known.situation
+def _learned(view: _View) -> Iterable[Learned]:
+    s, period = view.situation, view.period
     for e in s.experiments:
         if not (e.decision and e.outcome and e.decided_at and period.start <= e.decided_at < period.end):
             continue
-        runs = sum(len(_runs_of(e, m, s.runs)) for m in s.metrics if m.goal == e.goal and m.name == e.metric)
+        runs = sum(len(view.runs_of(e, m)) for m in s.metrics if m.goal == e.goal and m.name == e.metric)
         yield Learned(e.key, e.title, e.goal, e.outcome, e.learning, e.decision, _so_what(e), runs)
 
 
@@ -346,10 +413,12 @@ def _plain(value: float | None) -> str:
     return "nothing" if value is None else f"{value:g}"
 
 
-def _flow(s: Situation, period: Period) -> Flow:
+def _flow(known: Known, period: Period) -> Flow:
+    s = known.situation
     running = [e for e in s.experiments if e.stage.in_progress]
     finished = [e for e in s.experiments if e.stage.finished]
     ages = sorted(((e.key, e.age_days(s.now) or 0) for e in running), key=lambda pair: (-pair[1], pair[0]))
+    to_dev, to_prod = _iteration(finished, known.observed_at)
     return Flow(
         wip=len(running),
         wip_limit=s.rules.wip_goal * max(1, len(s.goals)),
@@ -361,4 +430,29 @@ def _flow(s: Situation, period: Period) -> Flow:
         history=own_history(s.experiments),
         ideas=sum(e.stage in (Stage.IDEA, Stage.FRAMED) for e in s.experiments),
         ready=sum(e.stage is Stage.READY for e in s.experiments),
+        by_week=_answers_by_week(finished, period.end),
+        days_to_dev=to_dev,
+        days_to_prod=to_prod,
+    )
+
+
+def _answers_by_week(finished: Sequence[Experiment], end: datetime) -> tuple[int, ...]:
+    ages = [(end - e.decided_at) // WEEK for e in finished if e.decided_at and e.decided_at < end]
+    return tuple(ages.count(back) for back in reversed(range(WEEKS_SHOWN)))
+
+
+def _iteration(
+    finished: Sequence[Experiment], observed_at: Mapping[str, datetime]
+) -> tuple[int | None, int | None]:  # fmt: skip
+    """Median days from running to production data, which is when dev has answered, and from there to the decision."""
+    ways = [
+        (e.running_since, observed_at[e.key], e.decided_at)
+        for e in finished
+        if e.running_since and e.decided_at and e.key in observed_at
+    ]
+    if not ways:
+        return None, None
+    return (
+        round(median((observed - began).days for began, observed, _ in ways)),
+        round(median((decided - observed).days for _, observed, decided in ways)),
     )

@@ -1,6 +1,7 @@
 """How values read: numbers, weeks, counts, and text that must stay text. Pure; also Jinja's filters."""
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 from backlog.snapshot import Health, Period
 
 UNKNOWN = "?"
+MINUS = "\u2212"
 SHAPES = {Health.ON_TRACK: "●", Health.AT_RISK: "▲", Health.OFF_TRACK: "■", Health.UNKNOWN: "○"}
 MET_SHAPE, MET_WORD = "✓", "goal met"
 
@@ -18,6 +20,7 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None:
         return UNKNOWN
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = text.replace("-", MINUS)
     return text if unit in ("", "share") else f"{text} {unit}"
 
 
@@ -30,11 +33,9 @@ def change(before: float | None, now: float | None) -> str:
     if before == now:
         return "no change"
     if before == 0:
-        return f"{now - before:+.3g}"
+        return f"{now - before:+.3g}".replace("-", MINUS)
     percent = (now - before) / abs(before) * 100
-    return (
-        f"{percent:+.0f} %".replace("-", "\u2212") if abs(percent) >= 1 else f"{percent:+.1f} %".replace("-", "\u2212")
-    )
+    return f"{percent:+.{0 if abs(percent) >= 1 else 1}f} %".replace("-", MINUS)
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -42,11 +43,20 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{count} {noun if count == 1 else many or noun + 's'}"
 
 
-def week(period: Period) -> str:
-    """`Week 47, 16 to 22 November 2026`."""
-    last = period.end.fromordinal(period.end.toordinal() - 1)
-    start = f"{period.start.day}{f' {period.start:%B}' if period.start.month != last.month else ''}"
-    return f"Week {int(period.key[-2:])}, {start} to {last.day} {last:%B} {last.year}"
+def period(of: Period) -> str:
+    """`Week 47, 16 to 22 November 2026`, `November 2026` or `Mon 23 November 2026`."""
+    last = of.end.fromordinal(of.end.toordinal() - 1)
+    if last.toordinal() == of.start.toordinal():
+        return f"{last:%a} {last.day} {last:%B} {last.year}"
+    if "W" not in of.key:
+        return f"{last:%B} {last.year}"
+    start = f"{of.start.day}{f' {of.start:%B}' if of.start.month != last.month else ''}"
+    return f"Week {int(of.key[-2:])}, {start} to {last.day} {last:%B} {last.year}"
+
+
+def day(at: datetime | None) -> str:
+    """`22 November`; empty for none."""
+    return f"{at.day} {at:%B}" if at else ""
 
 
 def moment(at: datetime | None) -> str:
@@ -70,6 +80,11 @@ def mrkdwn(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def md(text: str) -> str:
+    """Text that Markdown and the HTML in it show as it is."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&@])", r"\\\1", printable(text))
+
+
 def js(value: Any) -> Markup:
     """A JSON value for a Slack template; whatever is in it stays inside its quotes."""
     return Markup(json.dumps(value, ensure_ascii=False))
@@ -87,5 +102,6 @@ FILTERS = {
     "moment": moment,
     "cut": cut,
     "mrkdwn": mrkdwn,
+    "md": md,
     "js": js,
 }

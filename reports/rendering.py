@@ -1,29 +1,26 @@
-"""Renders contexts through templates; the only importer of Jinja.
-
-A user's template overrides the built-in one of its name, in a sandbox; when it fails, the built-in one is used and
-the note says where and why. A broken template never means a missing report.
-"""
+"""One snapshot on every surface. All of them say the same numbers, because all of them say the same context."""
 
 import json
-import math
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import BaseLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import TypeAdapter
 
 from backlog.metric import Better
-from backlog.snapshot import Snapshot
-from reports import charts, contents, filters
+from backlog.snapshot import ExperimentLine, GoalLine, Snapshot
+from reports import charts, pictures, templating
 from reports.card import Card, card
+from reports.contents import REPORTS
+from reports.contents.phrases import TONES, best_track
+from reports.contents.weekly import shown_experiments
+from reports.mail import chart_of
 
-Format = Literal["slack", "html", "text"]
-SURFACES: tuple[Format, ...] = ("slack", "html", "text")
-TEXT_WIDTH = 100  # columns of the terminal version
-BODY_MAX = 2 << 20  # characters; a template that writes more is broken
+Format = Literal["slack", "html", "text", "md", "json"]
+SURFACES: tuple[Format, ...] = ("slack", "html", "text")  # what is stored with a report
+CHARTS_MAX = 6  # small multiples on a page
+SNAPSHOT = TypeAdapter(Snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,120 +31,70 @@ class Rendered:
     note: str = ""
 
 
-def render_weekly(snapshot: Snapshot, surface: Format, templates: Path | None = None) -> Rendered:
-    """The weekly report; the same snapshot and template give the same bytes.
+def render_report(snapshot: Snapshot, surface: Format, templates: Path | None = None) -> Rendered:
+    """One surface of a report; the same snapshot and template give the same bytes.
 
-    "slack" is JSON: `{"text", "blocks", "thread": [{"text", "blocks"}, …]}`.
+    "slack" is JSON: `{"text", "blocks", "thread": [{"text", "blocks"}, …], "picture": {"svg", "alt"}}`.
+    "json" is `{"said", "data"}`: the texts, and the numbers they were made from.
     """
-    context = contents.weekly(snapshot)
+    context = dict(REPORTS[snapshot.report].contents(snapshot))
+    if surface == "json":
+        return Rendered(_data(snapshot, context))
     if surface == "html":
-        context |= _pictures(snapshot)
-    name = f"weekly.{surface}.j2"
-    note = ""
-    if templates is not None and (templates / name).exists():
-        try:
-            return Rendered(_render(FileSystemLoader(templates), name, context, surface))
-        except Exception as error:  # whatever a template does, the report goes out
-            note = _explain(error, templates / name)
-    return Rendered(_render(BUILT_IN, name, {**context, "template_note": note}, surface), note)
+        context["pictures"] = _pictures(snapshot)
+    body, note = templating.render(snapshot.report, surface, context, templates)
+    return Rendered(_with_picture(body, snapshot) if surface == "slack" else body, note)
+
+
+def render_pdf(snapshot: Snapshot, templates: Path | None = None) -> bytes:
+    """The page as PDF. Raises NotInstalled without the extra "pdf"."""
+    return pictures.to_pdf(render_report(snapshot, "html", templates).body)
 
 
 def render_card(shown: Card) -> dict[str, Any]:
     """`{"text", "blocks"}` of an experiment's one message."""
-    message: dict[str, Any] = json.loads(_render(BUILT_IN, "card.slack.j2", card(shown), "slack"))
+    message: dict[str, Any] = json.loads(templating.render("card", "slack", card(shown))[0])
     return message
 
 
-BUILT_IN = PackageLoader("reports", "templates")
+def _data(snapshot: Snapshot, context: Mapping[str, Any]) -> str:
+    said = json.dumps(context, ensure_ascii=False)
+    return f'{{"said": {said}, "data": {SNAPSHOT.dump_json(snapshot).decode()}}}'
 
 
-def _render(loader: BaseLoader, name: str, context: Mapping[str, Any], surface: Format) -> str:
-    environment = ImmutableSandboxedEnvironment(
-        loader=loader, autoescape=surface == "html", undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(filters.FILTERS)
-    body = environment.get_template(name).render({"template_note": "", **context})
-    if len(body) > BODY_MAX:
-        raise ValueError(f"it writes {len(body)} characters, {BODY_MAX} at most")
-    if surface == "slack":
-        return json.dumps(json.loads(body), ensure_ascii=False)
-    return body if surface == "html" else "\n".join(map(_wrapped, body.splitlines())) + "\n"
-
-
-def _wrapped(line: str) -> str:
-    """A line of the terminal version, its continuation indented like itself."""
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.fill(line, TEXT_WIDTH, subsequent_indent=indent, break_long_words=False) if line.strip() else ""
-
-
-def _explain(error: Exception, path: Path) -> str:
-    line = error.lineno if isinstance(error, TemplateSyntaxError) else _line_of(error, path)
-    place = f"{path}, line {line}" if line else str(path)
-    kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
-    return f"Template {place}: {kind}{error}. The built-in template was used; mend yours and preview the report."
-
-
-def _line_of(error: Exception, path: Path) -> int | None:
-    trace, line = error.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+def _with_picture(body: str, snapshot: Snapshot) -> str:
+    """The message with the chart's other form, for a Slack that refuses the native one."""
+    message = json.loads(body)
+    svg = chart_of(snapshot)
+    if svg and any(block.get("type") == "data_visualization" for block in message["blocks"]):
+        message["picture"] = {"svg": svg, "alt": charts.alternative(svg)}
+    return json.dumps(message, ensure_ascii=False)
 
 
 def _pictures(snapshot: Snapshot) -> dict[str, Any]:
-    tones = {line["key"]: line["tone"] for line in contents.weekly(snapshot)["experiments"]}
-    sparks = {
-        e.key: charts.sparkline(e.tracks[0], e.target, tones[e.key])
-        for e in snapshot.experiments
-        if e.key in tones and e.tracks
-    }
-    multiples = [
-        (f"{goal.metric} in {track.environment}", goal.key,
-         charts.small_multiple(f"{goal.metric} of {goal.key}", track, goal.better or Better.UP, goal.target,
-                               snapshot.period, _tone(goal), goal.unit))
-        for goal in snapshot.goals for track in goal.tracks if track.runs
-    ]  # fmt: skip
-    return {"sparks": sparks, "multiples": multiples[:8]}
+    """What the page draws, by key; a card draws its own experiment only."""
+    shown = shown_experiments(snapshot)
+    if snapshot.subject:
+        shown = [e for e in snapshot.experiments if e.key == snapshot.subject]
+    return {
+        "goals": {goal.key: charts.goal_way(goal, snapshot.period, _tone(goal)) for goal in snapshot.goals},
+        "sparks": {e.key: charts.sparkline(track, e.target, _tone(e)) for e in shown if (track := best_track(e))},
+        "runs": [
+            {"title": e.title, "key": e.key, "svg": _every_run(e, snapshot)}
+            for e in shown if (track := best_track(e)) and track.dots
+        ][:CHARTS_MAX],
+    }  # fmt: skip
 
 
-def _tone(goal: Any) -> str:
-    return "met" if goal.met else contents.TONES[goal.health]
+def _every_run(e: ExperimentLine, snapshot: Snapshot) -> str:
+    track = best_track(e)
+    if track is None:
+        return ""
+    name = f"{e.key}, {e.metric}"
+    return charts.every_run(name, track, e.better or Better.UP, e.target, snapshot.period, _tone(e), e.unit)
 
 
-def fallbacks(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Plainer forms of a message for a Slack that refuses its blocks: the chart as a sentence, then the table as
-    text too, then words alone. A form equal to the one before is left out."""
-    blocks = list(message["blocks"])
-    for kind, plain in PLAINER:
-        if any(block["type"] == kind for block in blocks):
-            blocks = [plain(block) if block["type"] == kind else block for block in blocks]
-            yield {**message, "blocks": blocks}
-    yield {**message, "blocks": []}
-
-
-def _chart_in_words(block: Mapping[str, Any]) -> dict[str, Any]:
-    lines = []
-    for series in block["chart"].get("series", ()):
-        values = [point["value"] for point in series["data"] if math.isfinite(point["value"])]
-        lines.append(f"{series['name']}: from {values[0]:.3g} to {values[-1]:.3g}")
-    return _plain_section(f"{block['title']}. {'; '.join(lines)}.")
-
-
-def _table_in_words(block: Mapping[str, Any]) -> dict[str, Any]:
-    rows = [[str(cell.get("text", "")) for cell in row] for row in block["rows"]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    leaf = {"type": "text", "text": filters.cut(text, 2_900)}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [leaf]}]}
-
-
-def _plain_section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "plain_text", "text": filters.cut(text, 2_900)}}
-
-
-PLAINER: tuple[tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]], ...] = (
-    ("data_visualization", _chart_in_words),
-    ("data_table", _table_in_words),
-)
+def _tone(of: GoalLine | ExperimentLine) -> str:
+    if isinstance(of, GoalLine):
+        return "met" if of.met else TONES[of.health]
+    return "met" if of.goal_met else TONES[of.health] if of.health else "unknown"

@@ -1,5 +1,7 @@
 """The words of a report that a manager may not know, each in one line."""
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backlog.snapshot import Snapshot
@@ -23,13 +25,20 @@ GLOSSARY = {
 }
 
 
-def explain(snapshot: Snapshot, context: dict[str, Any]) -> list[str]:
-    """Explanations of the glossary's terms that this week's text uses."""
-    said = " ".join(
-        [*context["deck"], *context["learned"], *context["changes"], *context["bets"], *context["flow"]]
-        + [goal["parity"] for goal in context["goals"]]
-    ).lower()
-    spoken = {word.strip(".,;:()") for word in said.split()}
-    metrics = {goal.metric.lower() for goal in snapshot.goals}
-    parts = {part for name in metrics for part in name.replace("-", "_").split("_")}
-    return [f"{term}: {meaning}." for term, meaning in GLOSSARY.items() if term in spoken or term in parts]
+def explain(snapshot: Snapshot, context: Any) -> list[str]:
+    """Explanations of the glossary's terms that this text uses."""
+    spoken = {word.strip(".,;:()").lower() for text in _texts(context) for word in text.split()}
+    spoken |= {word[:-1] for word in spoken if word.endswith("s")}
+    parts = {part for goal in snapshot.goals for part in re.split(r"[-_/ ]", goal.metric.lower())}
+    return [f"{term}: {meaning}." for term, meaning in GLOSSARY.items() if term in spoken | parts]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _texts(part)

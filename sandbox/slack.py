@@ -27,8 +27,8 @@ BLOCK_TYPES = {
 }  # fmt: skip
 RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
 SCOPES = (
-    "commands,chat:write,chat:write.public,channels:read,channels:history,groups:history,im:history,im:write,"
-    "users:read,usergroups:read"
+    "commands,chat:write,chat:write.public,channels:read,channels:history,files:write,groups:history,im:history,"
+    "im:write,users:read,usergroups:read"
 )
 
 
@@ -61,6 +61,17 @@ class Ephemeral:
     at: float
 
 
+@dataclass(slots=True)
+class File:
+    """An uploaded file; only a complete one may be shown."""
+
+    name: str
+    length: int
+    alt: str
+    content: bytes = b""
+    complete: bool = False
+
+
 class SlackSandbox:
     """The workspace. `app` is the ASGI application; `calls` lists every request with its answer's status."""
 
@@ -79,6 +90,7 @@ class SlackSandbox:
         self.channels = {c.id: c for c in (Channel("C0ML", "ml"), Channel("C0MGMT", "ml-managers"))}
         self.groups: dict[str, list[str]] = {"S0LEADS": ["U0BEN"]}
         self.ephemerals: list[Ephemeral] = []
+        self.files: dict[str, File] = {}
         self.calls: list[Json] = []
         self.faults = Faults()
         self.sockets: list[WebSocket] = []
@@ -86,6 +98,7 @@ class SlackSandbox:
         self.acks: dict[str, Json] = {}
         self._responses: dict[str, Json] = {}
         self._last_ts = 0.0
+        self._address = ""
 
     async def app(self, scope: Json, receive: Any, send: Any) -> None:
         """The ASGI application."""
@@ -99,13 +112,16 @@ class SlackSandbox:
 
     async def _answer(self, request: Request, send: Any) -> Response | None:
         method = request.url.path.removeprefix("/api/").strip("/")
-        args = await _arguments(request)
+        args = {} if method.startswith("upload/") else await _arguments(request)
+        self._address = str(request.base_url).rstrip("/")
         call: Json = {"method": method, "args": args, "status": 0, "at": self.now()}
         self.calls.append(call)
         fault = self.faults.take(method.partition("/")[0])
         if fault and fault.kind not in AFTER:
             return await bad_answer(fault, send)
-        if method.startswith("commands/"):
+        if method.startswith("upload/"):
+            body, status = self._receive_file(method.removeprefix("upload/"), await request.body())
+        elif method.startswith("commands/"):
             body, status = self._respond(method.removeprefix("commands/"), args)
         else:
             body, status = self._call(method, request, args), 200
@@ -204,6 +220,30 @@ class SlackSandbox:
             raise Refusal("user_not_found")
         return {"user": {"id": user, "name": self.users[user], "real_name": self.users[user].title()}}
 
+    def upload_url(self, args: Json) -> Json:
+        """files.getUploadURLExternal"""
+        length = int(args.get("length") or 0)
+        if not args.get("filename") or length <= 0:
+            raise Refusal("invalid_arguments")
+        file_id = f"F{len(self.files):08d}"
+        self.files[file_id] = File(str(args["filename"]), length, str(args.get("alt_txt") or ""))
+        return {"upload_url": f"{self._address}/upload/{file_id}", "file_id": file_id}
+
+    def complete_upload(self, args: Json) -> Json:
+        """files.completeUploadExternal"""
+        for named in _decoded(args.get("files")) or []:
+            file = self.files.get(named["id"])
+            if file is None or len(file.content) != file.length:
+                raise Refusal("file_not_found")
+            file.complete = True
+        return {"files": _decoded(args.get("files"))}
+
+    def _receive_file(self, file_id: str, content: bytes) -> tuple[Json, int]:
+        if file_id not in self.files:
+            return {"ok": False, "error": "not_found"}, 404
+        self.files[file_id].content = content
+        return {}, 200
+
     def open_socket(self, args: Json) -> Json:
         """apps.connections.open; the address is completed by the request's own host"""
         return {"url": f"{self.socket_url}/link"}
@@ -245,12 +285,24 @@ class SlackSandbox:
             raise Refusal("no_text")
         if len(text) > 40_000:
             raise Refusal("msg_too_long")
-        problems = check_blocks(blocks) + (self.judge(blocks) if self.judge and blocks else [])
+        problems = (
+            check_blocks(blocks) + self._hidden_files(blocks) + (self.judge(blocks) if self.judge and blocks else [])
+        )
         if problems:
             raise Refusal("invalid_blocks", response_metadata={"messages": problems})
         metadata = _decoded(args.get("metadata"))
         message = {"type": "message", "user": "U0BOT", "bot_id": "B0BOT", "text": text, "blocks": blocks}
         return message | ({"metadata": metadata} if metadata else {})
+
+    def _hidden_files(self, blocks: list[Json]) -> list[str]:
+        shown = [
+            (index, block["slack_file"].get("id")) for index, block in enumerate(blocks) if block.get("slack_file")
+        ]
+        return [
+            f"invalid slack file [json-pointer:/blocks/{index}/slack_file]"
+            for index, file_id in shown
+            if not (file_id in self.files and self.files[file_id].complete)
+        ]
 
     def _page(self, messages: list[Json], args: Json) -> Json:
         oldest, latest = float(args.get("oldest") or 0), float(args.get("latest") or "inf")
@@ -326,6 +378,8 @@ METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
     "users.info": SlackSandbox.user_info,
     "usergroups.users.list": SlackSandbox.group_users,
     "apps.connections.open": SlackSandbox.open_socket,
+    "files.getUploadURLExternal": SlackSandbox.upload_url,
+    "files.completeUploadExternal": SlackSandbox.complete_upload,
 }
 
 

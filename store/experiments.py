@@ -230,6 +230,18 @@ def load_timeline_until(connection: Connection, key: str, last: int) -> list[Ent
     return [_entry(row) for row in connection.execute(query).mappings()]
 
 
+def first_observed(connection: Connection, since: datetime) -> dict[str, datetime]:
+    """When each experiment that met production data since then did so first."""
+    query = select(timeline.c.subject, timeline.c.at, timeline.c.changes).where(
+        timeline.c.at >= since, timeline.c.act == "moved"
+    )
+    first: dict[str, datetime] = {}
+    for subject, at, changes in connection.execute(query.order_by(timeline.c.id)):
+        if changes.get("stage") == Stage.OBSERVING:
+            first.setdefault(subject, at)
+    return first
+
+
 def last_acts(connection: Connection) -> dict[str, datetime]:
     """The time of the last act on each goal or on any of its experiments."""
     own = func.substr(timeline.c.subject, len("goal:") + 1)

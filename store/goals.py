@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from backlog.errors import BacklogError, NotFound
 from backlog.goal import Answer3, Goal, Mark
+from backlog.snapshot import Move
 from store.tables import goal as table
 from store.tables import timeline
 
@@ -83,6 +84,21 @@ def load_past_values(connection: Connection, key: str) -> list[tuple[datetime, s
     )
     rows = connection.execute(query).mappings()
     return [(row["at"], row["text"], row["changes"]["before"]) for row in rows]
+
+
+def load_moves(connection: Connection) -> dict[str, list[Move]]:
+    """By goal, every move of its baseline or target, oldest first."""
+    edits = (timeline.c.subject.startswith("goal:"), timeline.c.act.in_(("edited", "undone")))
+    moves: dict[str, list[Move]] = {}
+    for row in connection.execute(select(timeline).where(*edits).order_by(timeline.c.id)).mappings():
+        before, after = row["changes"].get("before", {}), row["changes"].get("after", {})
+        told = [
+            Move(row["at"], name, before.get(name), after[name], row["text"])
+            for name in ("baseline", "target")
+            if name in after
+        ]
+        moves.setdefault(row["subject"].removeprefix("goal:"), []).extend(told)
+    return moves
 
 
 def add_deployment(connection: Connection, key: str, who: str, now: datetime, version: str) -> None:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import httpx2
+import pytest
 
 from bot.flows.run_due import run_due
 from bot.flows.services import Caller
@@ -236,14 +237,44 @@ def test_every_message_the_product_sends_passes_block_kit(world: World) -> None:
     assert set(states) <= {outbox.SENT, outbox.DROPPED}, states
 
 
-def test_a_slack_that_refuses_the_chart_gets_the_same_report_in_plainer_blocks(world: World) -> None:
+@pytest.mark.parametrize(
+    ("refused", "shown"),
+    [
+        ({"data_visualization"}, {"image", "rich_text"}),
+        ({"data_visualization", "image"}, {"section", "rich_text"}),
+    ],
+)
+def test_a_slack_that_refuses_a_block_gets_the_same_report_in_plainer_ones(
+    world: World, refused: set[str], shown: set[str]
+) -> None:
     run_whole_experiment(world)
-    modern = {"data_visualization", "data_table"}
-    world.slack.judge = lambda blocks: [f"unsupported {b['type']}" for b in blocks if b["type"] in modern]
+    world.slack.judge = lambda blocks: [
+        f"unsupported type [json-pointer:/blocks/{index}/type]"
+        for index, block in enumerate(blocks)
+        if block["type"] in refused
+    ]
     world.type("report post weekly")
     kinds = {block["type"] for message in world.slack.messages("ml") for block in message["blocks"]}
-    assert not kinds & modern
-    assert any("recall, best so far" in text for text in world.channel())
+    assert not kinds & refused
+    assert shown <= kinds
+
+
+def test_a_chart_that_slack_does_not_know_is_shown_as_a_picture_with_its_numbers_in_words(world: World) -> None:
+    run_whole_experiment(world)
+    world.slack.judge = lambda blocks: ["unsupported"] if blocks[3:4] and "chart" in blocks[3] else []
+    world.type("report post weekly")
+    (image,) = [b for m in world.slack.messages("ml") for b in m["blocks"] if b["type"] == "image"]
+    file = world.slack.files[image["slack_file"]["id"]]
+    assert file.content.startswith(b"\x89PNG")
+    assert file.alt == image["alt_text"]
+    assert "recall of churn, best so far by week: dev 0.76, prod 0.755" in image["alt_text"]
+
+
+def test_a_slack_that_refuses_every_block_gets_the_words(world: World) -> None:
+    run_whole_experiment(world)
+    world.slack.judge = lambda blocks: ["unsupported"] if len(blocks) > 3 else []
+    world.type("report post weekly")
+    assert any(m["text"].startswith("The goal is") and not m["blocks"] for m in world.slack.messages("ml"))
 
 
 def test_two_ticks_at_once_hand_over_one_report(world: World) -> None:

@@ -28,9 +28,10 @@ from backlog.snapshot import (
     Track,
 )  # fmt: skip
 from reports.card import Card
-from reports.contents import weekly
-from reports.filters import change, cut, mrkdwn, number, week
-from reports.rendering import SURFACES, Format, fallbacks, render_card, render_weekly
+from reports.contents.weekly import weekly
+from reports.filters import change, cut, mrkdwn, number, period
+from reports.ladder import Ladder
+from reports.rendering import SURFACES, Format, render_card, render_report
 from tests import blockkit
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
@@ -88,19 +89,40 @@ SHAPES = {"plain": snapshot(), "empty": EMPTY, "thirty": snapshot(count=30), "ho
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_a_week_is_a_message_that_slack_takes(shape: str) -> None:
-    message = json.loads(render_weekly(SHAPES[shape], "slack").body)
+    message = json.loads(render_report(SHAPES[shape], "slack").body)
     assert len(message["blocks"]) <= 10
     for part in [message, *message["thread"]]:
         assert blockkit.problems(part["blocks"]) == []
         assert "<!" not in part["text"]
-    for form in fallbacks(message):
-        assert blockkit.problems(form["blocks"]) == []
+    ladder = Ladder(message, lambda: "F1")
+    while ladder.step_down("no pointer"):
+        assert blockkit.problems(ladder.form["blocks"]) == []
 
 
 def test_the_message_in_the_channel_is_short() -> None:
-    message = json.loads(render_weekly(snapshot(), "slack").body)
+    message = json.loads(render_report(snapshot(), "slack").body)
     words = [b for b in message["blocks"] if b["type"] not in ("data_table", "data_visualization")]
     assert len(json.dumps(_texts(words))) <= 1_500
+
+
+def test_only_the_block_that_slack_names_becomes_plainer_one_rung_at_a_time() -> None:
+    message = json.loads(render_report(snapshot(), "slack").body)
+    table = next(i for i, b in enumerate(message["blocks"]) if b["type"] == "data_table")
+    ladder = Ladder(message, lambda: "F1")
+    for rung, kind in (("table", "table"), ("text", "rich_text")):
+        assert ladder.step_down(f"must be one of [json-pointer:/blocks/{table}/type]")
+        assert ladder.rungs == {"chart": "native", "table": rung}
+        assert ladder.form["blocks"][table]["type"] == kind
+    assert "EXP-1 Char tokens" in json.dumps(ladder.form["blocks"][table])
+    assert [ladder.step_down("") for _ in range(4)] == [True, True, True, False]
+    assert ladder.form["blocks"] == []
+
+
+def test_a_chart_that_cannot_be_uploaded_becomes_a_sentence() -> None:
+    ladder = Ladder(json.loads(render_report(snapshot(), "slack").body), lambda: "")
+    assert ladder.step_down("")
+    assert ladder.rungs["chart"] == "sentence"
+    assert "recall, best so far. dev: from 0.72 to 0.79" in json.dumps(ladder.form["blocks"])
 
 
 def _texts(value: object) -> list[str]:
@@ -111,7 +133,7 @@ def _texts(value: object) -> list[str]:
 
 @pytest.mark.parametrize("surface", SURFACES)
 def test_all_surfaces_say_the_same_numbers(surface: Format) -> None:
-    body = render_weekly(snapshot(), surface).body
+    body = render_report(snapshot(), surface).body
     context = weekly(snapshot())
     for said in ("0.79", "0.78", "0.71", "0.8", context["verdict"], "2 good of 4", "4 of 10", "gap 0.01"):
         assert said in body or (surface == "slack" and said == "gap 0.01"), said
@@ -119,40 +141,41 @@ def test_all_surfaces_say_the_same_numbers(surface: Format) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_page_is_one_file_without_script_or_request(shape: str) -> None:
-    page = render_weekly(SHAPES[shape], "html").body
+    page = render_report(SHAPES[shape], "html").body
     assert "<script" not in page
     assert "src=" not in page.replace("default-src", "").replace("style-src", "")
-    assert page.count("<title>") - page.count("<svg") == 1
+    assert page.count("<title>") - page.count('role="img"') == 1
     assert len(page.encode()) < 60_000 or shape in ("thirty", "hostile")
 
 
 def test_every_chart_says_its_numbers_to_those_who_do_not_see_it() -> None:
-    page = render_weekly(snapshot(), "html").body
-    assert page.count('role="img"') == page.count("<svg") == 5
-    assert "recall of churn, dev: 16 runs, 1 failed, best 0.79 share" not in page
-    assert "recall of churn, dev: 16 runs, 1 failed, best 0.79, goal 0.8." in page
+    page = render_report(snapshot(), "html").body
+    assert page.count('role="img"') + page.count('aria-hidden="true"><') == page.count("<svg")
+    assert "recall of churn, best so far by week: dev 0.79, prod 0.78; from 0.71, goal 0.8." in page
+    assert "EXP-1, recall, dev: 16 runs, 1 failed, best 0.79, goal 0.8." in page
+    assert "Best so far, ten weeks: 0.72 to 0.79, goal 0.8." in page
 
 
 def test_an_old_snapshot_renders_to_the_same_bytes_again() -> None:
     for surface in SURFACES:
-        assert render_weekly(snapshot(), surface) == render_weekly(snapshot(), surface)
+        assert render_report(snapshot(), surface) == render_report(snapshot(), surface)
 
 
 def test_a_quiet_week_says_so() -> None:
-    assert "No goal is stated yet" in render_weekly(EMPTY, "text").body
-    assert "No run was made and nothing changed" in render_weekly(EMPTY, "html").body
+    assert "No goal is stated yet" in render_report(EMPTY, "text").body
+    assert "No run was made and nothing changed" in render_report(EMPTY, "html").body
 
 
 def test_a_bad_outcome_is_told_as_a_cost_avoided() -> None:
-    assert "bad after 4 runs. Char tokens. So what: A cost avoided." in render_weekly(snapshot(), "text").body
+    assert "bad after 4 runs. Char tokens. So what: A cost avoided." in render_report(snapshot(), "text").body
 
 
 def test_ages_are_told_against_the_teams_own_history_once_there_is_one() -> None:
     flow = replace(snapshot().flow, finished_ever=12, history=History(12, 4, 9, 20))
-    told = " ".join(weekly(replace(snapshot(), flow=flow))["flow"])
+    told = " ".join(weekly(replace(snapshot(), flow=flow))["flow_lines"])
     assert "Oldest: EXP-1 5 d (older than 50 % of those finished)." in told
     assert "About 8 of 10 experiments get an answer within 9 days (from 12 finished)." in told
-    assert "Too little history" not in told
+    assert "not enough history" not in told
 
 
 def test_only_the_words_of_the_week_are_explained() -> None:
@@ -162,7 +185,7 @@ def test_only_the_words_of_the_week_are_explained() -> None:
 
 
 def test_the_text_fits_a_terminal() -> None:
-    assert max(map(len, render_weekly(snapshot(), "text").body.splitlines())) <= 100
+    assert max(map(len, render_report(snapshot(), "text").body.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
@@ -171,7 +194,7 @@ def test_the_text_fits_a_terminal() -> None:
 )
 def test_a_template_that_fails_is_named_and_replaced(tmp_path: Path, template: str) -> None:
     (tmp_path / "weekly.slack.j2").write_text(template)
-    rendered = render_weekly(snapshot(), "slack", tmp_path)
+    rendered = render_report(snapshot(), "slack", tmp_path)
     assert json.loads(rendered.body)["blocks"]
     assert "weekly.slack.j2" in rendered.note
     assert "The built-in template was used" in rendered.note
@@ -179,7 +202,7 @@ def test_a_template_that_fails_is_named_and_replaced(tmp_path: Path, template: s
 
 def test_a_template_of_ones_own_is_used(tmp_path: Path) -> None:
     (tmp_path / "weekly.text.j2").write_text("Hello, {{ verdict }}")
-    assert render_weekly(snapshot(), "text", tmp_path).body.startswith("Hello, The goal is at risk")
+    assert render_report(snapshot(), "text", tmp_path).body.startswith("Hello, The goal is at risk")
 
 
 def test_a_card_keeps_its_height_and_its_text_is_only_text() -> None:
@@ -204,7 +227,7 @@ def test_changes_are_told_as_people_say_them(before: float | None, now: float | 
 def test_numbers_weeks_and_cuts() -> None:
     assert [number(v) for v in (None, 0.78912, 12.3456, 1234567.0)] == ["?", "0.789", "12.3", "1,234,567"]
     assert number(12.3, "ms") == "12.3 ms"
-    assert week(Period("2026-W49", datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 7, tzinfo=UTC), "UTC")) == (
+    assert period(Period("2026-W49", datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 7, tzinfo=UTC), "UTC")) == (
         "Week 49, 30 November to 6 December 2026"
     )
     assert cut("abcdef", 4) == "abc…"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,7 +19,8 @@ from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
 from bot.flows.sync_issue import NOT_FOUND, sync_issue
 from integrations.http import IntegrationError
-from reports.rendering import fallbacks
+from reports.ladder import Ladder
+from reports.pictures import to_png
 from store import outbox
 from store.outbox import Effect
 from store.schedules import ALL_POSTS, load_pauses
@@ -187,25 +189,34 @@ def _jira(services: Services) -> Tracker:
 def _post(services: Services, effect: Effect) -> Result:
     """Post a message; on blocks that Slack refuses, the plainer forms of the same message, one after the other."""
     thread_ts = _thread(services, effect.payload)
-    forms = iter(_forms(effect.payload))
-    form = next(forms)
+    ladder = Ladder(effect.payload, partial(_upload, services, effect))
     while True:
+        form = ladder.form
         try:
             landed = _slack(services).post(
                 effect.payload["channel"], form["text"], form["blocks"], effect.key, thread_ts
             )
-            return {"channel": landed.channel_id, "ts": landed.ts}
         except IntegrationError as error:
-            plainer = next(forms, None)
-            if error.code != "invalid_blocks" or plainer is None:
+            if error.code != "invalid_blocks" or not ladder.step_down(error.what):
                 raise
-            log.warning("plainer form", target=effect.target, why=error.what)
-            form = plainer
+            log.warning("plainer form", target=effect.target, **ladder.rungs, why=error.what)
+            continue
+        if ladder.rungs:
+            log.info("posted", target=effect.target, **ladder.rungs)
+        return {"channel": landed.channel_id, "ts": landed.ts}
 
 
-def _forms(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield payload
-    yield from fallbacks(dict(payload))
+def _upload(services: Services, effect: Effect) -> str:
+    """The chart as a picture, uploaded; empty where Slack refuses that too. A second upload leaves a file nobody
+    sees."""
+    picture = effect.payload["picture"]
+    try:
+        return _slack(services).upload("chart.png", to_png(picture["svg"]), picture["alt"])
+    except IntegrationError as error:
+        if error.unknown or error.retry_after:
+            raise
+        log.warning("chart not uploaded", target=effect.target, why=error.what)
+        return ""
 
 
 def _thread(services: Services, payload: Mapping[str, Any]) -> str:

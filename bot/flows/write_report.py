@@ -7,7 +7,7 @@ only to places that have not got it.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -18,10 +18,10 @@ from backlog.week import Known, Occasion, report_id, take_snapshot
 from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
 from bot.flows.sync_backlog import JIRA
-from reports.rendering import SURFACES, Format, Rendered, render_weekly
+from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
-from store.experiments import last_acts, load_entries, load_experiments
-from store.goals import load_goals
+from store.experiments import first_observed, last_acts, load_entries, load_experiments
+from store.goals import load_goals, load_moves
 from store.issues import load_linked_issues
 from store.metrics import load_metrics, read_times, run_values, source_states
 from store.people import load_people
@@ -29,6 +29,7 @@ from store.reports import StoredReport, add_report, claim_place, find_report_of,
 
 POST = "slack.report"
 SKIPPED = "skipped"
+HISTORY_SPAN = timedelta(days=365)  # how far back iteration times look
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def preview_report(services: Services, plan: ReportPlan) -> Snapshot:
 
 def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
     """One surface of a report: "slack", "html" or "text"."""
-    return render_weekly(snapshot, surface, plan.templates)
+    return render_report(snapshot, surface, plan.templates)
 
 
 def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_hand: bool = False) -> Written:
@@ -101,6 +102,8 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
         sources=_source_lines(connection, services),
         people=load_people(connection),
         previous=previous.snapshot if previous else None,
+        moves=load_moves(connection),
+        observed_at=first_observed(connection, services.now() - HISTORY_SPAN),
     )
     review = find_review(connection, report_id(plan.name, plan.audience, period))
     return replace(take_snapshot(occasion, known), bottom_line=review.line, bottom_line_by=review.line_by)
@@ -140,7 +143,8 @@ def _send(connection: Connection, services: Services, report: StoredReport, plan
 def _post(connection: Connection, services: Services, report: StoredReport, channel: str) -> None:
     target = f"slack:report:{report.id}:{channel}"
     payload: dict[str, Any] = json.loads(report.slack)
-    head = {"channel": channel, "text": payload["text"], "blocks": payload["blocks"], "name": target}
+    said: dict[str, Any] = {part: payload[part] for part in ("text", "blocks", "picture") if part in payload}
+    head: dict[str, Any] = {"channel": channel, "name": target, **said}
     outbox.put(connection, target, POST, head, services.now())
     for reply in payload.get("thread", ()):
         outbox.put(connection, target, POST, {"channel": channel, **reply, "thread": target}, services.now())

@@ -1,0 +1,35 @@
+"""What each report says: one function a report, from a snapshot to the context its templates render.
+
+All sentences are made here, so that every surface says the same. A new report is one function, one entry in REPORTS,
+and its templates; without templates of its own it uses the `sections` ones.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backlog.snapshot import Snapshot
+from reports.contents.context import Sections, Weekly
+from reports.contents.digest import digest
+from reports.contents.experiment import experiment
+from reports.contents.review import goal_review
+from reports.contents.risk import risk
+from reports.contents.weekly import weekly
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A kind of report: what it says, the type that documents its context, and what it is for."""
+
+    contents: Callable[[Snapshot], Mapping[str, Any]]
+    context: type
+    about: str
+
+
+REPORTS: Mapping[str, Report] = {
+    "weekly": Report(weekly, Weekly, "is it going well, what did we learn, what must be decided"),
+    "risk": Report(risk, Sections, "the register: new, continuing and resolved risks"),
+    "experiment": Report(experiment, Sections, "one experiment on one page that a person can forward"),
+    "goal-review": Report(goal_review, Sections, "a month: targets, hit rate, what the learnings add up to"),
+    "digest": Report(digest, Sections, "differences only"),
+}
