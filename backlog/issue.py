@@ -13,7 +13,8 @@ class Issue:
     """An issue as last read. `id` is immutable, `key` is not. `category` is Jira's status category key ("new",
     "indeterminate", "done"); `sprint` is the name of an active or future sprint, empty where there is none;
     `assignee_id` is the account (Cloud) or the user's name (Data Center). `unreachable_since` is when it could no
-    longer be read: deleted, or out of our sight; nobody can tell which."""
+    longer be read: deleted, or out of our sight; nobody can tell which. `parent_key` names its epic, or the issue it is
+    a part of."""
 
     id: str
     key: str
@@ -30,6 +31,7 @@ class Issue:
     priority: str = ""
     assignee_id: str = ""
     unreachable_since: datetime | None = None
+    parent_key: str = ""
 
     @property
     def done(self) -> bool:
@@ -59,12 +61,14 @@ class Edit:
 @dataclass(frozen=True, slots=True)
 class Twin:
     """An issue as it is at this moment in Jira, how its fields came to be, what Jira's clock said, and its
-    description in Jira's own form."""
+    description in Jira's own form. `duplicate_of` is the key of the issue that stands for it, where it was closed as a
+    duplicate."""
 
     issue: Issue
     edits: tuple[Edit, ...]
     at: datetime | None = None
     description: Any = None
+    duplicate_of: str = ""
 
     def changed_at(self, field: str) -> datetime | None:
         """When the field last changed, by Jira's clock."""

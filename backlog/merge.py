@@ -160,8 +160,8 @@ def in_words(value: Value) -> str:
     return f'"{text}"' if text else "nothing"
 
 
-def summary_of(experiment: Experiment) -> list[str]:
-    """What the issue tells of its experiment: the block in its description, one line each."""
+def summary_of(experiment: Experiment) -> dict[str, str]:
+    """What the issue tells of its experiment, each in one line; what is not known yet is left out."""
     e = experiment
     appetite = f"{e.appetite}{f', extended {e.extensions} times' if e.extensions else ''}"
     told = {
@@ -172,7 +172,12 @@ def summary_of(experiment: Experiment) -> list[str]:
         "Outcome": f"{e.outcome}: {e.learning}" if e.outcome else "",
         "Decision": f"{e.decision}: {e.decision_reason}" if e.decision else "",
     }
-    return [f"{name}: {' '.join(str(value).split())}" for name, value in told.items() if value]
+    return {name: " ".join(str(value).split()) for name, value in told.items() if value}
+
+
+def lines_of(told: Mapping[str, str]) -> list[str]:
+    """The same as lines, for the block in the description."""
+    return [f"{name}: {value}" for name, value in told.items()]
 
 
 TITLE, OWNER, LABELS, JIRA_PRIORITY = "title", "owner", "labels", "jira_priority"

@@ -18,10 +18,12 @@ from pydantic_settings import (
 from backlog.address import check_address
 from backlog.cadence import read_cadence, read_span
 from backlog.errors import BacklogError
-from backlog.experiment import Stage
+from backlog.experiment import Kind, Stage
 from backlog.policy import APPETITE_DAYS
 from bot.roles import Role, check_person
 from integrations.sources import source_kinds
+
+JiraField = Literal["sprint", "epic", "stage", "hypothesis", "metric", "appetite", "outcome", "decision"]
 
 
 class ConfigError(Exception):
@@ -111,7 +113,10 @@ class Jira(Section):
     issue_type: str = "Task"
     stages: dict[Stage, str] = Field(default_factory=dict)
     users: dict[str, str] = Field(default_factory=dict)
-    fields: dict[Literal["sprint"], str] = Field(default_factory=dict)
+    fields: dict[JiraField, str] = Field(default_factory=dict)
+    issue_types: dict[Kind, str] = Field(default_factory=dict)
+    scoped: bool = False
+    gateway: str = "https://api.atlassian.com"
 
     @model_validator(mode="after")
     def check_account(self) -> "Jira":

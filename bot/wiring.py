@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 
 from backlog.cadence import read_cadence, read_span
-from backlog.merge import People
+from backlog.experiment import Kind
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
 from backlog.status import StatusMap, read_target
@@ -34,9 +34,8 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         tracker=_tracker(settings),
         sources={section.name: _source(settings, section) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
-        people=People(settings.jira.users),
         statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),
-        issue_type=settings.jira.issue_type,
+        issue_types={kind: settings.jira.issue_types.get(kind, settings.jira.issue_type) for kind in Kind},
         jql=settings.jira.jql,
         channel=settings.slack.channel,
         public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",
@@ -79,7 +78,9 @@ def _tracker(settings: Settings) -> Tracker | None:
         pat=jira.pat.get_secret_value(),
         deployment=jira.deployment,
         timeout_s=settings.outbox.timeout_s,
-        sprint_field=jira.fields.get("sprint", ""),
+        fields={str(name): field for name, field in jira.fields.items()},
+        users=jira.users,
+        gateway=jira.gateway if jira.scoped else "",
     )
 
 

@@ -356,7 +356,7 @@ def test_the_block_tells_of_the_experiment_and_leaves_every_other_byte(twins: Wo
     assert "we believe" not in again
     property_ = json.loads(twins.jira.properties[twins.jira.issue("ML-1")["id"]]["scrumbut"])
     assert property_["experiment"] == "EXP-1"
-    assert "Hypothesis: something else" in property_["told"]
+    assert property_["told"]["Hypothesis"] == "something else"
 
 
 def test_what_was_to_be_written_waits_while_the_issue_is_out_of_sight(twins: World) -> None:

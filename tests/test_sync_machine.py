@@ -16,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from backlog import lifecycle
 from backlog.experiment import Entry, Experiment
-from backlog.merge import People
 from bot.flows.change_experiment import edit_experiment
 from bot.flows.deliver_outbox import deliver_next
 from bot.flows.link_issue import link_issue
@@ -57,7 +56,7 @@ class Both(RuleBasedStateMachine):
         shutil.copy(Both.template, self.folder / "s.db")
         self.now, self.number, self.edits = datetime(2026, 11, 23, 10, tzinfo=UTC), 0, 0
         self.jira = JiraSandbox(now=lambda: self.now)
-        tracker = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token)
+        tracker = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token, users=PEOPLE)
         tracker._jira._session.mount("http://jira.test", InProcess(self.jira.app))
         self.tracker, self.person_in_the_way = tracker, ""
         write = tracker.edit_issue
@@ -71,7 +70,7 @@ class Both(RuleBasedStateMachine):
         tracker.edit_issue = edit_issue  # type: ignore[method-assign]
         database = open_database(f"sqlite:///{self.folder}/s.db")
         self.services = Services(
-            database, lambda: self.now, tracker=tracker, people=People(PEOPLE), jql="project = ML",
+            database, lambda: self.now, tracker=tracker, jql="project = ML",
             timeout=timedelta(seconds=2), quiet=timedelta(seconds=1),
         )  # fmt: skip
         self.jira.add_issue("ML", "t0")

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from backlog.experiment import Kind
 from backlog.issue import Issue
 from bot.flows.link_issue import tie_created
 from bot.flows.report_plans import is_on
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
 LOOKUPS = 2  # for a new issue, before it is made again
+ISSUE_TYPE = "Task"
 UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
@@ -312,9 +314,11 @@ def _sync(services: Services, effect: Effect) -> Result:
 
 
 def _create_issue(services: Services, effect: Effect) -> Result:
-    p = effect.payload
-    fields = {"title": p["title"], **({"owner": p["account"]} if p.get("account") else {})}
-    return _linking(_jira(services).create_issue(p["project"], services.issue_type, fields, effect.key))
+    p, jira = effect.payload, _jira(services)
+    account = jira.people().account(p["owner"])
+    fields = {"title": p["title"], **({"owner": account} if account else {})}
+    kind = services.issue_types.get(Kind(p["kind"]), ISSUE_TYPE)
+    return _linking(jira.create_issue(p["project"], kind, fields, effect.key))
 
 
 def _find_created(services: Services, effect: Effect) -> Result | None:

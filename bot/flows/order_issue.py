@@ -20,6 +20,6 @@ def order_issue(connection: Connection, services: Services, experiment: Experime
     wanted = project.strip().upper()
     if not PROJECT.fullmatch(wanted):
         raise BacklogError(f'"{project[:40]}" is no project key.', f"/exp link {experiment.key} --create ML")
-    account = services.people.account(experiment.owner) or ""
-    payload = {"experiment": experiment.key, "project": wanted, "title": experiment.title, "account": account}
+    asked = {"title": experiment.title, "kind": experiment.kind, "owner": experiment.owner}
+    payload = {"experiment": experiment.key, "project": wanted, **asked}
     outbox.put(connection, outbox.create_target(experiment.key), "jira.create", payload, services.now())

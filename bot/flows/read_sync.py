@@ -1,6 +1,6 @@
 """How the backlog and Jira stand to each other; nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,8 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """When Jira was last read and with what error, how many issues are linked, and what waits or is stuck."""
+    """When Jira was last read and with what error, how many issues are linked, what waits or is stuck, and
+    what Jira last said of its limits."""
 
     read_at: datetime | None
     error: str
@@ -37,6 +38,7 @@ class SyncState:
     waiting: int
     stuck: Sequence[Stuck]
     requests: int
+    limits: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def show_sync(services: Services) -> SyncState:
         stuck = outbox.load_stuck(connection, "jira:")
         waiting = outbox.count_waiting(connection, "jira:")
     named = [Stuck(_name(target, issues), kind.removeprefix("jira."), why) for target, kind, why in stuck]
-    return SyncState(read_at, error, len(issues), waiting, named, services.tracker.requests)
+    return SyncState(read_at, error, len(issues), waiting, named, services.tracker.requests, services.tracker.limits)
 
 
 def _name(target: str, issues: dict[str, Issue]) -> str:
@@ -77,11 +79,11 @@ def show_difference(services: Services, key: str) -> Difference:
         experiment = find_experiment(connection, key)
     if not experiment.issue_id:
         raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
-    twin = services.tracker.read_twin(experiment.issue_id)
+    twin, people = services.tracker.read_twin(experiment.issue_id), services.tracker.people()
     with services.database.read() as connection:
         agreed = load_agreed(connection, experiment.issue_id)
         changed_at = times_of_change(connection, services, experiment, twin)
-        verdicts = merge(experiment, twin.issue, agreed, services.people, changed_at)
+        verdicts = merge(experiment, twin.issue, agreed, people, changed_at)
     base = agreed.get(STATUS)
     status = judge_status(experiment.stage, twin.issue, base, services.statuses)
     known = f"{base.ours} and {in_words(base.theirs)}" if base else "never"

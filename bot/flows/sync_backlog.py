@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from backlog.errors import BacklogError
 from backlog.issue import Issue
+from backlog.merge import People
 from backlog.status import differs
 from bot.flows.services import Caller, Services, acting
 from bot.flows.sync_issue import NOT_FOUND
@@ -31,7 +32,7 @@ OVERLAP = timedelta(minutes=10)  # Jira's index lags behind writes by seconds to
 JIRA = "jira"
 
 
-def _notice(connection: Connection, services: Services, page: Sequence[Issue]) -> None:
+def _notice(connection: Connection, services: Services, people: People, page: Sequence[Issue]) -> None:
     """Have those issues brought in line that an experiment belongs to and that are not what was agreed, or that are
     back in sight: what was to be written meanwhile still waits."""
     linked = set(linked_among(connection, page))
@@ -39,7 +40,7 @@ def _notice(connection: Connection, services: Services, page: Sequence[Issue]) -
     for issue_id in back:
         outbox.revive(connection, f"jira:issue:{issue_id}", services.now())
     for issue in (issue for issue in page if issue.id in linked):
-        if issue.id in back or differs(issue, load_agreed(connection, issue.id), services.people):
+        if issue.id in back or differs(issue, load_agreed(connection, issue.id), people):
             _order_sync(connection, services, issue.id)
 
 
@@ -66,14 +67,14 @@ def take_census(services: Services) -> list[str]:
     deleted here. Returns the keys of those. Raises IntegrationError where Jira or the account does not answer."""
     if services.tracker is None:
         return []
-    seen = services.tracker.census(services.jql)
+    seen, people = services.tracker.census(services.jql), services.tracker.people()
     with services.database.read() as connection:
         linked = load_linked_issues(connection)
     doubted = [issue for issue in linked.values() if issue.id not in seen or issue.unreachable_since]
     found = {issue.id: _find(services, issue.id) for issue in doubted}
     with services.database.write() as connection:
         there = [issue for issue in found.values() if issue]
-        _notice(connection, services, there)
+        _notice(connection, services, people, there)
         save_issues(connection, there)
         mark_unreachable(connection, [id_ for id_, issue in found.items() if issue is None], services.now())
     return [issue.key for issue in doubted if found[issue.id] is None]
@@ -122,9 +123,10 @@ def sync_backlog(services: Services, full: bool = False) -> Synced:
         until = None if full else pulled_until(connection)
     issues = pages = 0
     try:
+        people = services.tracker.people()
         for page in services.tracker.pull(services.jql, until - OVERLAP if until else None):
             with services.database.write() as connection:
-                _notice(connection, services, page)
+                _notice(connection, services, people, page)
                 save_issues(connection, page)
             issues, pages = issues + len(page), pages + 1
     except IntegrationError as error:

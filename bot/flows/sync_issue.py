@@ -5,7 +5,7 @@ remembered before it is made (see `backlog.intent`): an edit of a person that ou
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,11 +18,14 @@ from backlog.intent import DESCRIPTION, Intent, mark_of, settle
 from backlog.issue import Transition, Twin
 from backlog.merge import (
     Agreed,
+    People,
     Side,
+    Value,
     Verdict,
     after,
     conflict_in_words,
     in_words,
+    lines_of,
     merge,
     our_changes,
     summary_of,
@@ -46,7 +49,7 @@ from store.issues import (
 )
 
 NOT_FOUND = "404"  # the same words for "deleted" and for "not visible to you"
-PROPERTY = "property"  # kept beside the fields: what the issue's property was when it was last sent
+PROPERTY, TOLD, DUPLICATE = "property", "told", "duplicate"  # kept beside the fields: what was last sent, or said
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
 BUDGET_TIME = timedelta(hours=1)
 SAME_CLOCK = timedelta(seconds=2)  # a Date header counts in whole seconds
@@ -61,7 +64,7 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
     twin = _read(services, tracker, issue_id)
     if twin is None:
         return
-    account = tracker.account  # asked for once, and not while the database waits
+    account, people = tracker.account, tracker.people()  # asked for once, and not while the database waits
     with services.database.write() as connection:
         save_issues(connection, [twin.issue])
         experiment = linked_to(connection, twin.issue.id)
@@ -70,15 +73,16 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
         experiment = _settle(connection, services, account, experiment, twin, sure=False)
         agreed = load_agreed(connection, issue_id)
         changed_at = times_of_change(connection, services, experiment, twin)
-        verdicts = merge(experiment, twin.issue, agreed, services.people, changed_at)
-        experiment = _take(connection, services, experiment, verdicts)
+        verdicts = merge(experiment, twin.issue, agreed, people, changed_at)
+        experiment = _take(connection, services, people, experiment, verdicts)
         kept = [verdict for verdict in verdicts if verdict.value == verdict.theirs or verdict.stands is Side.BOTH]
         save_agreed(connection, issue_id, {verdict.field: after(verdict) for verdict in kept})
+        experiment = _offer_original(connection, services, experiment, twin, agreed)
         push = _status(connection, services, experiment, twin, agreed.get(STATUS))
     _write_fields(services, tracker, twin, experiment, verdicts)
     if push:
         _write_status(services, tracker, twin, experiment, push)
-    _write_property(services, tracker, twin, experiment, agreed.get(PROPERTY))
+    _tell(services, tracker, twin, experiment, agreed)
 
 
 def _read(services: Services, tracker: Tracker, issue_id: str) -> Twin | None:
@@ -121,13 +125,26 @@ def times_of_change(
 
 
 def _take(
-    connection: Connection, services: Services, experiment: Experiment, verdicts: Sequence[Verdict]
+    connection: Connection, services: Services, people: People, experiment: Experiment, verdicts: Sequence[Verdict]
 ) -> Experiment:
-    changes = our_changes(verdicts, services.people)
+    changes = our_changes(verdicts, people)
     told = ", ".join(f"{v.field} {in_words(v.ours)} → {in_words(v.value)}" for v in verdicts if v.field in changes)
     entries = [Entry(services.now(), JIRA, "synced", told, changes)] if changes else []
     lost = [_conflict(services, text) for text in _lost(verdicts, Side.THEIRS)]
     return _keep(connection, services, experiment, [*entries, *lost])
+
+
+def _offer_original(
+    connection: Connection, services: Services, experiment: Experiment, twin: Twin, agreed: Mapping[str, Agreed]
+) -> Experiment:
+    """Ask once whether the issue that this one duplicates should take its place; nothing is re-linked unasked."""
+    original = twin.duplicate_of
+    if not original or (DUPLICATE in agreed and agreed[DUPLICATE].theirs == original):
+        return experiment
+    save_agreed(connection, twin.issue.id, {DUPLICATE: Agreed("", original)})
+    remedy = f"/exp link {experiment.key} {original} --instead"
+    asked = Entry(services.now(), JIRA, "asks", f"{twin.issue.key} is closed as a duplicate of {original}. {remedy}")
+    return _keep(connection, services, experiment, [asked])
 
 
 def _lost(verdicts: Sequence[Verdict], stands: Side) -> list[str]:
@@ -150,7 +167,7 @@ def _write_fields(
     services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, verdicts: Sequence[Verdict]
 ) -> None:
     fields = their_changes(verdicts)
-    description = tracker.with_block(twin.description, experiment.key, summary_of(experiment))
+    description = tracker.with_block(twin.description, experiment.key, lines_of(summary_of(experiment)))
     block = description != twin.description
     if not fields and not block:
         return
@@ -171,16 +188,25 @@ def _write_fields(
         _settle(connection, services, tracker.account, experiment, now, sure=True)
 
 
-def _write_property(
-    services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, sent: Agreed | None
+def _tell(services: Services, tracker: Tracker, twin: Twin, experiment: Experiment, sent: Mapping[str, Agreed]) -> None:
+    """What other programs and people may read of the experiment: the issue's property, and the fields that
+    `[jira.fields]` names. Neither is read back, so what was sent is remembered."""
+    told = summary_of(experiment)
+    value = json.dumps({"experiment": experiment.key, "told": told}, ensure_ascii=False)
+    _send(services, twin, sent, PROPERTY, value, lambda: tracker.put_property(twin.issue.id, value))
+    fields = {id_: told.get(name.capitalize()) for name, id_ in tracker.told_fields().items()}
+    if fields:
+        _send(services, twin, sent, TOLD, fields, lambda: tracker.tell_fields(twin.issue.id, fields))
+
+
+def _send(
+    services: Services, twin: Twin, sent: Mapping[str, Agreed], name: str, value: Value, write: Callable[[], None]
 ) -> None:
-    """What other programs may read from the issue; it never moves the issue's `updated`, so what was sent is kept."""
-    value = json.dumps({"experiment": experiment.key, "told": summary_of(experiment)}, ensure_ascii=False)
-    if sent and sent.ours == value:
+    if name in sent and sent[name].ours == value:
         return
-    tracker.put_property(twin.issue.id, value)
+    write()
     with services.database.write() as connection:
-        save_agreed(connection, twin.issue.id, {PROPERTY: Agreed(value, value)})
+        save_agreed(connection, twin.issue.id, {name: Agreed(value, value)})
 
 
 def _spend(services: Services, twin: Twin) -> None:

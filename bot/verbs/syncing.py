@@ -42,6 +42,7 @@ def status(request: Request, /) -> Answer:
         ("linked issues", str(shown.linked)),
         ("waiting to be written", str(shown.waiting)),
         ("requests since the start", str(shown.requests)),
+        ("limits", ", ".join(f"{name} {value}" for name, value in shown.limits.items())),
     )
     rows = [(stuck.key, stuck.kind, stuck.error) for stuck in shown.stuck]
     return Answer(

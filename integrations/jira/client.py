@@ -15,15 +15,18 @@ from jira import JIRA
 from jira.exceptions import JIRAError
 
 from backlog.issue import Issue, Transition, Twin
+from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
 from integrations.jira.block import in_document, in_wiki
-from integrations.jira.issues import FIELDS, account_of, edits_of, issue_of, printable, read_time
+from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of, issue_of, printable, read_time
+from integrations.jira.names import Names
 from integrations.jira.text import to_document, to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
 IDS = 5_000  # ids alone at once, the most that Cloud gives
 COMMENTS = 50  # newest comments searched for ours
 PROPERTY = "scrumbut"
+READ_ONLY = ("sprint", "epic")  # of [jira.fields]
 MARKER = "scrumbut.key"  # carries our key from an issue's or a comment's first moment
 PASSING = (429, 502, 503, 504)
 WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
@@ -40,7 +43,8 @@ class _TryAgain(Exception):
 class JiraClient:
     """Cloud with an e-mail address and API token, Data Center with a personal access token.
 
-    Nothing is asked before the first call.
+    A token with scopes is taken only at Atlassian's `gateway`, which knows the site by an id that is found by itself.
+    Nothing is asked before the first call. `limits` are the newest headers that told of a rate limit.
     """
 
     def __init__(
@@ -52,11 +56,15 @@ class JiraClient:
         pat: str = "",
         deployment: str = "cloud",
         timeout_s: float = 10,
-        sprint_field: str = "",
+        fields: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
+        gateway: str = "",
     ) -> None:
         self._url = url.rstrip("/")
         self._cloud = deployment == "cloud"
-        self._sprint_field = sprint_field
+        self._names = Names(self._read, self._cloud, fields or {}, users or {})
+        self._gateway = gateway.rstrip("/")
+        self.limits: dict[str, str] = {}
         self._server_time: datetime | None = None
         self._requests = 0
         self._account = ""
@@ -88,7 +96,7 @@ class JiraClient:
             fresh = [raw for raw in raw_page if raw["id"] not in seen]
             seen.update(raw["id"] for raw in fresh)
             if fresh:
-                yield [issue_of(raw, self._url, self._sprint_field) for raw in fresh]
+                yield [self._issue(raw) for raw in fresh]
         if not seen:
             self.check_account()
 
@@ -117,7 +125,18 @@ class JiraClient:
                 return
 
     def _fields(self) -> list[str]:
-        return [*FIELDS, *([self._sprint_field] if self._sprint_field else [])]
+        return [*FIELDS, *filter(None, map(self._names.field, READ_ONLY))]
+
+    def _issue(self, raw: Mapping[str, Any]) -> Issue:
+        return issue_of(raw, self._url, *map(self._names.field, READ_ONLY))
+
+    def people(self) -> People:
+        """Owners and accounts as `[jira.users]` pairs them, e-mail addresses looked up."""
+        return self._names.people()
+
+    def told_fields(self) -> Mapping[str, str]:
+        """The ids of the fields that are told of an experiment, by our name; sprint and epic are only read."""
+        return {name: id_ for name, id_ in self._names.fields().items() if name not in READ_ONLY}
 
     def check_account(self) -> None:
         """Raise IntegrationError where the credentials are not accepted any more."""
@@ -134,20 +153,29 @@ class JiraClient:
         """The issue by key or immutable id; an old key finds a moved issue. A 404 says "deleted or not visible"."""
         path = f"issue/{quote(key_or_id, safe='')}"
         raw = self._read("GET", path, params={"fields": ",".join(self._fields())})
-        return issue_of(raw, self._url, self._sprint_field)
+        return self._issue(raw)
 
     def read_twin(self, issue_id: str) -> Twin:
         """The issue as it is now, with its changelog and what Jira's clock said."""
         path = f"issue/{quote(issue_id, safe='')}"
-        fields = [*self._fields(), "description"]
+        fields = [*self._fields(), "description", "issuelinks"]
         raw = self._read("GET", path, params={"fields": ",".join(fields), "expand": "changelog"})
         description = (raw.get("fields") or {}).get("description")
-        return Twin(issue_of(raw, self._url, self._sprint_field), edits_of(raw), self._server_time, description)
+        return Twin(self._issue(raw), edits_of(raw), self._server_time, description, duplicate_of(raw))
 
     def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None:
         """Set fields, given by our names in the form in which they are compared; a description as `with_block` made
         it."""
         self._write("PUT", f"issue/{issue_id}", {"fields": self._jira_fields(fields)})
+
+    def tell_fields(self, issue_id: str, values: Mapping[str, Any]) -> None:
+        """Set custom fields, by id."""
+        self._write("PUT", f"issue/{issue_id}", {"fields": dict(values)})
+
+    def clear_timebox(self, issue_id: str) -> None:
+        """Take the issue out of its sprint and clear its due date; neither is ever set from here."""
+        boxes = ["duedate", *filter(None, [self._names.field("sprint")])]
+        self._write("PUT", f"issue/{issue_id}", {"fields": dict.fromkeys(boxes)})
 
     def with_block(self, description: Any, key: str, lines: Sequence[str]) -> Any:
         """The description with the bot's block in it; all else in it is as it was."""
@@ -199,7 +227,7 @@ class JiraClient:
         pages = self._cloud_pages(jql) if self._cloud else self._server_pages(jql)
         for raw in (raw for page in pages for raw in page):
             if self._marker(f"issue/{raw['id']}") == key:
-                return issue_of(raw, self._url, self._sprint_field)
+                return self._issue(raw)
         return None
 
     def add_comment(self, issue_id: str, text: str, key: str) -> str:
@@ -262,16 +290,32 @@ class JiraClient:
         wait = error.error.retry_after
         return True if wait is None else wait <= WAIT_MAX_S and max(wait, 0.2)
 
+    def _address(self, path: str) -> str:
+        """The full address of a call; with a gateway, the site's id is found first."""
+        if self._gateway and not self._jira._options["server"].startswith(self._gateway):
+            self._jira._options["server"] = f"{self._gateway}/ex/jira/{self._cloud_id()}"
+        return str(self._jira._get_url(path))
+
+    def _cloud_id(self) -> str:
+        answer = self._jira._session.request("GET", f"{self._url}/_edge/tenant_info")
+        try:
+            return quote(str(answer.json()["cloudId"]), safe="")
+        except (ValueError, KeyError, TypeError):
+            what = f"{self._url} does not tell the id of its site."
+            raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
+
     def _write(self, method: str, path: str, body: Any) -> Any:
         return self._ask(method, path, json=body)
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
         self._requests += 1
         try:
-            url = self._jira._get_url(path)
-            response = self._jira._session.request(method, url, **request)
+            response = self._jira._session.request(method, self._address(path), **request)
             self._server_time = _read_date(response.headers.get("Date", ""))
+            self.limits = _limits(response) or self.limits
         except JIRAError as error:
+            if error.response is not None:
+                self.limits = _limits(error.response) or self.limits
             raise _refusal(error) from None
         except requests.ConnectTimeout as error:
             raise _unanswered(error, sent=False) from None
@@ -286,6 +330,19 @@ class JiraClient:
             raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
 
 
+LIMIT_HEADERS = (
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Limit",
+    "X-RateLimit-NearLimit",
+    "RateLimit-Reason",
+    "Retry-After",
+)
+
+
+def _limits(response: requests.Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in LIMIT_HEADERS if name in response.headers}
+
+
 def _without_order(jql: str) -> str:
     position = jql.upper().rfind("ORDER BY")
     return (jql if position < 0 else jql[:position]).strip()
@@ -296,7 +353,7 @@ def _refusal(error: JIRAError) -> IntegrationError:
     status = int(error.status_code or 0)
     says = _messages(response) if response is not None else str(error.text)
     remedies = {
-        401: "Renew [jira] token (Cloud) or [jira] pat (Data Center).",
+        401: "Renew [jira] token (Cloud) or [jira] pat (Data Center); a token with scopes needs [jira] scoped = true.",
         403: "Give the account the right, or check that its token is not expired.",
         404: "It is deleted, moved out of sight, or its key is wrong.",
         410: "This server speaks another version: check [jira] deployment.",

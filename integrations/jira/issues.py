@@ -7,13 +7,14 @@ from typing import Any
 
 from backlog.issue import Edit, Issue
 
-FIELDS = ("summary", "status", "resolution", "assignee", "labels", "priority", "updated", "duedate")
+FIELDS = ("summary", "status", "resolution", "assignee", "labels", "priority", "updated", "duedate", "parent")
 SPRINT_TEXT = re.compile(r"[\[,](name|state)=([^,\]]*)")  # Data Center writes a sprint as a Java object's text
 UPDATED = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
-def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "") -> Issue:
-    """The issue behind a search hit or a GET; `base_url` is the instance's address without a slash at the end."""
+def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "", epic_field: str = "") -> Issue:
+    """The issue behind a search hit or a GET; `base_url` is the instance's address without a slash at the end. Data
+    Center keeps the epic in a field of its own."""
     fields: Mapping[str, Any] = raw.get("fields") or {}
     status: Mapping[str, Any] = fields.get("status") or {}
     return Issue(
@@ -31,7 +32,18 @@ def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "") -> I
         labels=tuple(label for label in fields.get("labels") or () if isinstance(label, str)),
         priority=printable((fields.get("priority") or {}).get("name")),
         assignee_id=account_of(fields.get("assignee")),
+        parent_key=str((fields.get("parent") or {}).get("key") or fields.get(epic_field) or ""),
     )
+
+
+def duplicate_of(raw: Mapping[str, Any]) -> str:
+    """The key of the issue that this one duplicates; empty where it duplicates none, or is still open."""
+    fields: Mapping[str, Any] = raw.get("fields") or {}
+    if not fields.get("resolution"):
+        return ""
+    links = (link for link in fields.get("issuelinks") or () if isinstance(link, Mapping))
+    duplicates = (link for link in links if (link.get("type") or {}).get("name") == "Duplicate")
+    return next((str(link["outwardIssue"].get("key", "")) for link in duplicates if link.get("outwardIssue")), "")
 
 
 def account_of(user: Any) -> str:
