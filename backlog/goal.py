@@ -39,7 +39,8 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What the business wants. `baseline` and `target` are in the primary metric's unit; `guardrails` are what must
-    not get worse, `stakeholders` who waits for the answer."""
+    not get worse, `stakeholders` who waits for the answer. `epic_id` is the immutable id of its epic in Jira,
+    `epic_key` only for display."""
 
     key: str
     statement: str
@@ -52,6 +53,8 @@ class Goal:
     guardrails: tuple[str, ...] = ()
     stakeholders: tuple[str, ...] = ()
     readiness: Mapping[str, Mark] = field(default_factory=dict)
+    epic_id: str = ""
+    epic_key: str = ""
 
     @property
     def better(self) -> Better | None:

@@ -58,6 +58,25 @@ def create(
     return Entry(now, who, "created", clean_title(title), changes | ({"parent": parent} if parent else {}))
 
 
+def adopt(issue: Issue, who: str, now: datetime, *, kind: Kind, goal: str, owner: str) -> Entry:
+    """The first entry of an experiment that an issue becomes: its title is the summary where that can be one, and
+    labels and priority come along. An owner nobody knows here stays open."""
+    try:
+        title = clean_title(issue.summary[:TITLE_MAX])
+    except BacklogError:
+        title = issue.key
+    created = create(title, who, now, kind=kind, goal=goal)
+    shared = {"owner": owner, "labels": tuple(sorted(issue.labels)), "jira_priority": issue.priority}
+    return replace(created, changes={**created.changes, **shared})
+
+
+def untimebox(issue: Issue, who: str, now: datetime) -> Entry:
+    """That somebody wants sprint and due date cleared. Raises BacklogError where there is neither."""
+    if not issue.timeboxed:
+        raise BacklogError(f"{issue.key} is in no sprint and has no due date.", f"/exp sync diff {issue.key}")
+    return Entry(now, who, "untimeboxed", f"{issue.key}, {issue.timeboxed}")
+
+
 ASKED_AGAIN = ("hypothesis", "min_effect", "serves")  # what an iteration keeps and a pivot asks anew
 MEASURED_ALIKE = ("metric", "eval_set", "min_runs")
 ITERATION = re.compile(r"(.*), iteration (\d+)")
@@ -416,13 +435,13 @@ def decide(
     return Entry(now, who, "decided", f"{decision}: {reason.strip()}", changes)
 
 
-def link_issue(experiment: Experiment, issue: Issue, who: str, now: datetime) -> Entry:
+def link_issue(experiment: Experiment, issue: Issue, who: str, now: datetime, *, instead: bool = False) -> Entry:
     """Tie the experiment to its twin in Jira by the immutable id. Linking the same issue again changes nothing;
-    another one must be unlinked first."""
-    if experiment.issue_id and experiment.issue_id != issue.id:
+    another one takes its place only `instead` of it."""
+    if experiment.issue_id and experiment.issue_id != issue.id and not instead:
         raise BacklogError(
             f"{experiment.key} is already linked to {experiment.issue_key}.",
-            f"/exp unlink {experiment.key} first.",
+            f"/exp link {experiment.key} {issue.key} --instead",
         )
     changes = {"issue_id": issue.id, "issue_key": issue.key, "issue_url": issue.url}
     return Entry(now, who, "linked", issue.key, changes)

@@ -156,7 +156,7 @@ def timeboxed(s: Situation) -> Iterator[Risk]:
                 cause=f"timeboxed in Jira: {issue.timeboxed}",
                 effect="an open question gets a date nobody can know",
                 evidence=issue.key,
-                action=f"clear the sprint and the due date of {issue.key}",
+                action=f"clear both: /exp sync untimebox {issue.key}",
             )
 
 

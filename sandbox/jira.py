@@ -58,6 +58,8 @@ class JiraSandbox:
         self._comments: dict[str, list[Json]] = {}
         self._links: dict[str, list[Json]] = {}
         self.projects, self.required_fields = {"ML"}, list[str]()
+        self.fields = {"customfield_10030": "Experiment stage"}  # custom fields that are on every screen
+        self.scoped = False  # whether the token has scopes: then it is taken at the gateway only
         self.workflow = {"To Do": "new", "In Progress": "indeterminate", "Done": "done"}  # status → category
         self.screens: dict[str, tuple[str, ...]] = {}  # status → fields that its transition asks for
         self.people = {person.get("accountId", name): person for name, person in self._people()}
@@ -190,6 +192,10 @@ class JiraSandbox:
     async def _answer(self, request: Request, send: Any) -> Response | None:
         body = json.loads(await request.body() or b"null")
         path = request.url.path
+        if path == "/_edge/tenant_info":
+            return JSONResponse({"cloudId": CLOUD_ID})
+        gateway = path.startswith(GATEWAY)
+        path = path.removeprefix(GATEWAY)
         found = next(
             ((name, match) for verb, pattern, name in ROUTES
              if verb == request.method and (match := pattern.fullmatch(path))), None,
@@ -200,6 +206,8 @@ class JiraSandbox:
         fault = self.faults.take(name)
         if fault and fault.kind not in AFTER:
             return await bad_answer(fault, send)
+        if gateway != self.scoped:
+            return JSONResponse({"errorMessages": ["Client must be authenticated."], "errors": {}}, 401)
         status, answer = self._run(name, found[1] if found else None, request, body)
         self.calls[-1]["status"] = status
         if self.record:
@@ -407,6 +415,8 @@ class JiraSandbox:
         }  # fmt: skip
 
 
+CLOUD_ID = "11223344-a1b2-3b33-c444-def123456789"
+GATEWAY = f"/ex/jira/{CLOUD_ID}"  # Atlassian's way for tokens with scopes
 API = r"/rest/api/(?P<v>2|3|latest)"
 ISSUE = rf"{API}/issue/(?P<key>[^/]+)"
 ROUTES = tuple(
@@ -428,6 +438,10 @@ ROUTES = tuple(
         ("POST", rf"{ISSUE}/transitions", "do_transition"),
         ("GET", rf"{ISSUE}/properties/(?P<property>[^/]+)", "read_property"),
         ("PUT", rf"{ISSUE}/properties/(?P<property>[^/]+)", "write_property"),
+        ("GET", rf"{API}/field", "read_fields"),
+        ("GET", rf"{API}/user/search", "search_people"),
+        ("GET", rf"{API}/issue/createmeta/(?P<project>[^/]+)/issuetypes", "create_types"),
+        ("GET", rf"{API}/issue/createmeta/(?P<project>[^/]+)/issuetypes/(?P<type>[^/]+)", "create_screen"),
     )
 )
 OPERATIONS: dict[str, Callable[[JiraSandbox, Json, Json, Any, bool], tuple[int, Any]]] = {

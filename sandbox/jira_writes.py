@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 BOT = {"name": "scrumbut", "displayName": "scrumbut", "active": True}
-EDITABLE = ("summary", "labels", "priority", "assignee", "description")
+BOXES = ("duedate", "customfield_10020")  # the sprint's field is this one here
+EDITABLE = ("summary", "labels", "priority", "assignee", "description", *BOXES)
 PRIORITIES = ("Highest", "High", "Medium", "Low", "Lowest")
 PROPERTY_MAX = 32_768  # bytes of JSON
 SUMMARY_MAX = 255
@@ -56,12 +57,16 @@ def edit_issue(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple
 
 def _checked(jira: "JiraSandbox", name: str, value: Any) -> Any:
     """A field's value as it is stored. Raises Refusal in Jira's words."""
+    if name in jira.fields:
+        return value
     if name not in EDITABLE:
         raise Refusal(400, **{name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."})
     if name == "summary" and (not str(value or "").strip() or len(value) > SUMMARY_MAX or "\n" in value):
         raise Refusal(400, summary="Summary must be one line of at most 255 characters.")
     if name == "labels" and any(" " in label for label in value):
         raise Refusal(400, labels="The label contains spaces which is invalid.")
+    if name in BOXES and value is not None:
+        raise Refusal(400, **{name: "Field value must be empty here: people set it, in Jira."})
     if name == "priority" and value is not None:
         if value.get("name") not in PRIORITIES:
             raise Refusal(400, priority="The priority selected is invalid.")
@@ -123,6 +128,37 @@ def do_transition(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tu
     return 204, None
 
 
+def read_fields(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
+    """GET field: the custom ones of this instance"""
+    return 200, [
+        {"id": id_, "key": id_, "name": name, "custom": True, "orderable": True, "navigable": True, "searchable": True,
+         "clauseNames": [id_]} for id_, name in jira.fields.items()
+    ]  # fmt: skip
+
+
+def search_people(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
+    """GET user/search, by e-mail address"""
+    asked = str(query.get("query" if jira.cloud else "username") or "").casefold()
+    return 200, [jira.user(person) for name, person in jira.people.items() if f"{name}@example.com".endswith(asked)]
+
+
+def create_types(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
+    """GET createmeta of a project: its issue types"""
+    if path["project"] not in jira.projects:
+        raise Refusal(404, "The project could not be found or you do not have permission to view it.")
+    kind = {"id": "1", "name": "Task", "description": "", "subtask": False, "iconUrl": "", "self": ""}
+    return 200, {"issueTypes" if jira.cloud else "values": [kind], "maxResults": 50, "startAt": 0, "total": 1}
+
+
+def create_screen(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
+    """GET createmeta of an issue type: its fields"""
+    names = ("project", "issuetype", "summary", *jira.required_fields)
+    shown = [{"fieldId": name, "key": name, "name": name.title(), "required": True, "hasDefaultValue": False,
+              "operations": ["set"], "schema": {"type": "string"}} for name in names]  # fmt: skip
+    answer = {"maxResults": 50, "startAt": 0, "total": len(shown)}
+    return 200, answer | {"fields" if jira.cloud else "values": shown}
+
+
 def read_property(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
     """GET a property of an issue"""
     kept = jira.properties.get(jira.find(path["key"])["id"], {})
@@ -174,6 +210,7 @@ Operation = Callable[["JiraSandbox", Json, Json, Any], tuple[int, Any]]
 WRITES: dict[str, Operation] = {
     function.__name__: function
     for function in (
-        create_issue, edit_issue, read_transitions, do_transition, read_property, write_property,
+        create_issue, edit_issue, read_transitions, do_transition, read_property, write_property, read_fields,
+        search_people, create_types, create_screen,
     )
 }  # fmt: skip

@@ -31,6 +31,8 @@ def add_goal(connection: Connection, goal: Goal) -> None:
             guardrails=list(goal.guardrails),
             stakeholders=list(goal.stakeholders),
             readiness=_marks(goal.readiness),
+            epic_id=goal.epic_id,
+            epic_key=goal.epic_key,
         )
     )
     _add_entry(connection, goal.key, goal.created_at, goal.created_by, "created", goal.statement, {})

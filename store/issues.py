@@ -11,7 +11,7 @@ from backlog.intent import Intent
 from backlog.issue import Issue
 from backlog.merge import Agreed
 from store.dialect import insert
-from store.tables import agreed, experiment, intent, jira_write, schedule
+from store.tables import agreed, experiment, goal, intent, jira_write, schedule
 from store.tables import issue as table
 
 CURSOR = "cursor:jira"
@@ -33,12 +33,28 @@ def save_issues(connection: Connection, issues: Iterable[Issue]) -> None:
         if known.get(str(row["id"])) not in (None, row["key"]):
             moved = {"issue_key": row["key"], "issue_url": row["url"]}
             connection.execute(update(experiment).where(experiment.c.issue_id == row["id"]).values(**moved))
+    epics = dict(connection.execute(select(goal.c.epic_id, goal.c.epic_key).where(goal.c.epic_id != "")).all())
+    for row in rows:
+        if epics.get(str(row["id"])) not in (None, row["key"]):
+            connection.execute(update(goal).where(goal.c.epic_id == row["id"]).values(epic_key=row["key"]))
 
 
 def load_linked_issues(connection: Connection) -> dict[str, Issue]:
     """The issues that experiments are linked to, by id."""
     query = select(table).join(experiment, experiment.c.issue_id == table.c.id)
     return {row["id"]: _issue(row) for row in connection.execute(query).mappings()}
+
+
+def count_statuses(connection: Connection) -> dict[tuple[str, str], tuple[int, int]]:
+    """How many issues have each (status, resolution), and how many of those are linked; the most frequent first."""
+    linked = func.count(experiment.c.number)
+    query = (
+        select(table.c.status, table.c.resolution, func.count(), linked)
+        .outerjoin(experiment, experiment.c.issue_id == table.c.id)
+        .group_by(table.c.status, table.c.resolution)
+        .order_by(func.count().desc())
+    )
+    return {(status, resolution): (issues, ours) for status, resolution, issues, ours in connection.execute(query)}
 
 
 def find_issue(connection: Connection, key: str) -> Issue | None:

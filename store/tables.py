@@ -91,6 +91,8 @@ goal = Table(
     Column("guardrails", Json, nullable=False),
     Column("stakeholders", Json, nullable=False),
     Column("readiness", Json, nullable=False),
+    _text("epic_id", 40),
+    _text("epic_key", 80),
 )
 
 experiment = Table(
@@ -244,6 +246,7 @@ issue = Table(
     _text("priority", 80),
     _text("assignee_id", 160),
     Column("unreachable_since", Instant),
+    _text("parent_key", 80),
     Index(None, "key"),
 )
 

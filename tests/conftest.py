@@ -129,14 +129,16 @@ allow = true
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """Builds worlds; every message to Slack is held against Block Kit's schema, every exchange with Jira against
-    Atlassian's document, where these are at hand."""
+    Atlassian's document, where these are at hand. No test ever sees a sprint or due date set."""
     wrong: list[str] = []
+    jiras: list[JiraSandbox] = []
     with ExitStack() as running:
 
         def make(deployment: str = "cloud", config: str = CONFIG) -> World:
             clock = TestClock()
             slack = SlackSandbox(now=lambda: clock().timestamp(), judge=blockkit.problems)
             jira = JiraSandbox(deployment, now=clock)
+            jiras.append(jira)
             if judge := jira_judge(deployment):
                 jira.record = lambda *exchange: wrong.extend(judge.exchange(*exchange))
             slack_url = running.enter_context(serving(slack.app))
@@ -159,7 +161,15 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             return World(settings, services, clock, slack, jira, edge, web_url, tmp_path)
 
         yield make
+        boxes = [call["body"] for jira in jiras for call in jira.calls if sets_timebox(call["body"])]
+        assert boxes == [], "a sprint or a due date was set"
     assert wrong == [], "Atlassian's document says otherwise"
+
+
+def sets_timebox(body: Any) -> bool:
+    """Whether a request sets a sprint or a due date; clearing one sets nothing."""
+    fields = body.get("fields") if isinstance(body, dict) else None
+    return isinstance(fields, dict) and any(fields.get(name) is not None for name in ("duedate", "customfield_10020"))
 
 
 @pytest.fixture

@@ -35,7 +35,12 @@ def announce(connection: Connection, services: Services, experiment: Experiment,
     if services.channel:
         _tell_slack(connection, services, experiment, entry, who, people)
     if services.tracker is not None and experiment.issue_id:
-        _tell_jira(connection, services, experiment, entry, who)
+        tell_jira(connection, services, experiment, entry, who)
+
+
+def post(connection: Connection, services: Services, target: str, text: str) -> None:
+    """Say one thing in the channel."""
+    outbox.put(connection, target, "slack.post", {"channel": services.channel, **_sentence(text)}, services.now())
 
 
 def _tell_slack(
@@ -54,8 +59,7 @@ def _tell_slack(
         outbox.put(connection, name, "slack.post", reply, now)
     if entry.act == "decided":
         said = f"{experiment.key} {experiment.title} is decided: {entry.text}\nLearning: {experiment.learning}\n{who}"
-        decision = {"channel": services.channel, **_sentence(said)}
-        outbox.put(connection, f"slack:decision:{experiment.key}", "slack.post", decision, now)
+        post(connection, services, f"slack:decision:{experiment.key}", said)
 
 
 def _sentence(text: str) -> dict[str, Any]:
@@ -87,7 +91,8 @@ def _card(connection: Connection, services: Services, e: Experiment, people: dic
     )
 
 
-def _tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
+def tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
+    """Order what the issue must hear of an act: a comment, a sync, the link back."""
     target, now = f"jira:issue:{experiment.issue_id}", services.now()
     if entry.act in TOLD_IN_JIRA or (entry.act == "undone" and entry.text in TOLD_IN_JIRA):
         outbox.put(connection, target, "jira.comment", _comment(experiment, entry, who), now)

@@ -313,6 +313,12 @@ def _sync(services: Services, effect: Effect) -> Result:
     return {}
 
 
+def _untimebox(services: Services, effect: Effect) -> Result:
+    with _waiting_for_sight():
+        _jira(services).clear_timebox(effect.payload["issue"])
+    return {}
+
+
 def _create_issue(services: Services, effect: Effect) -> Result:
     p, jira = effect.payload, _jira(services)
     account = jira.people().account(p["owner"])
@@ -342,5 +348,6 @@ DELIVERIES: Mapping[str, Delivery] = {
     "jira.comment": Delivery(_comment, _find_comment),
     "jira.remote_link": Delivery(_remote_link, harmless=True),
     "jira.sync": Delivery(_sync, harmless=True),
+    "jira.untimebox": Delivery(_untimebox, harmless=True),
     "jira.create": Delivery(_create_issue, _find_created, then=tie_created),
 }

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from backlog import lifecycle
 from backlog.errors import BacklogError
-from backlog.experiment import Entry, Experiment
+from backlog.experiment import Entry, Experiment, Stage
+from backlog.goal import Goal
 from backlog.lifecycle import BOT
 from bot.flows.announce import announce
 from bot.flows.change_experiment import Changed
@@ -15,13 +16,15 @@ from bot.flows.order_issue import order_issue
 from bot.flows.services import Caller, Services, acting
 from store import outbox
 from store.experiments import find_experiment, linked_to, save_entry
+from store.goals import edit_goal, find_goal, load_goals
 from store.issues import forget_agreed, save_issues
 from store.metrics import attach_runs
 from store.outbox import Effect
 
 
-def link_issue(services: Services, caller: Caller, key: str, issue_key: str) -> Changed:
-    """Link by the issue's immutable id; runs that named the issue before anybody linked it come along.
+def link_issue(services: Services, caller: Caller, key: str, issue_key: str, instead: bool = False) -> Changed:
+    """Link by the issue's immutable id, `instead` of another one where asked; runs that named the issue before anybody
+    linked it come along.
 
     Raises BacklogError where Jira is not configured or the issue is taken, and what Jira says is wrong.
     """
@@ -35,13 +38,38 @@ def link_issue(services: Services, caller: Caller, key: str, issue_key: str) -> 
         taken = linked_to(connection, issue.id)
         if taken and taken.number != experiment.number:
             raise BacklogError(f"{issue.key} belongs to {taken.key} already.", f"/exp unlink {taken.key} first.")
-        entry = lifecycle.link_issue(experiment, issue, caller.id, services.now())
+        entry = lifecycle.link_issue(experiment, issue, caller.id, services.now(), instead=instead)
         save_issues(connection, [issue])
         attach_runs(connection, issue.key, experiment.number)
         forget_agreed(connection, issue.id)
         after = save_entry(connection, experiment, entry)
         announce(connection, services, after, entry)
     return Changed(after, entry)
+
+
+def link_epic(services: Services, caller: Caller, goal_key: str, issue_key: str) -> Goal:
+    """Pair a goal with its epic: issues below it are adopted for that goal, and the epic links to the goal's reports.
+    Raises BacklogError where Jira is not configured or the epic belongs to another goal."""
+    if services.tracker is None:
+        raise BacklogError("Jira is not configured.", "Set [jira] url and token in config.toml.")
+    with services.database.read() as connection:
+        find_goal(connection, goal_key)
+    epic = services.tracker.fetch_issue(issue_key.strip().upper())
+    with acting(services, caller) as connection:
+        goal = find_goal(connection, goal_key)
+        taken = next((g for g in load_goals(connection) if g.epic_id == epic.id and g.key != goal.key), None)
+        if taken:
+            raise BacklogError(f"{epic.key} is the epic of the goal {taken.key} already.", "Name another epic.")
+        changes = {"epic_id": epic.id, "epic_key": epic.key}
+        after = edit_goal(connection, goal, caller.id, services.now(), changes, epic.key)
+        save_issues(connection, [epic])
+        link = {
+            "issue": epic.id, "global_id": f"scrumbut:goal:{goal.key}", "url": f"{services.public_url}/reports/",
+            "title": f"Goal {goal.key}: {goal.statement}"[:255], "summary": "Its weekly reports",
+            "icon": f"{services.public_url}/stages/{Stage.IDEA}.svg", "stage": "goal", "finished": False,
+        }  # fmt: skip
+        outbox.put_latest(connection, f"jira:issue:{epic.id}:link", "jira.remote_link", link, services.now())
+    return after
 
 
 def create_issue(services: Services, caller: Caller, key: str, project: str) -> Experiment:

@@ -225,15 +225,16 @@ def note(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
 @click.argument("key")
 @click.argument("issue_key", metavar="ISSUE", default="")
 @click.option("--create", "project", default="", help="Make a new issue for it in this project.")
+@click.option("--instead", is_flag=True, help="Take this issue in place of the one it has.")
 @pass_request
-def link(request: Request, /, key: str, issue_key: str, project: str) -> Answer:
+def link(request: Request, /, key: str, issue_key: str, project: str, instead: bool) -> Answer:
     """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345, or a new one: --create ML"""
     if project:
         experiment = create_issue(request.services, request.caller, key, project)
         return Answer(f"{experiment.key} gets an issue in {project.upper()}.", data={"key": experiment.key})
     if not issue_key:
         raise BacklogError("Which issue?", f"/exp link {key} ML-345, or /exp link {key} --create ML")
-    done = link_issue(request.services, request.caller, key, issue_key)
+    done = link_issue(request.services, request.caller, key, issue_key, instead)
     return said(done, f"{done.experiment.key} is linked to {done.experiment.issue_key}.")
 
 

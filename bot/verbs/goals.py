@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from backlog.goal import READINESS, Goal, read_mark
+from bot.flows.link_issue import link_epic
 from bot.flows.manage_goals import change_goal, mark_ready, record_deployment, state_goal
 from bot.flows.read_backlog import list_goals, show_goal
 from bot.verbs.answer import Answer, table_of
@@ -55,6 +56,7 @@ def show(request: Request, /, key: str | None) -> Answer:
         ("not about", "; ".join(found.anti_goals)),
         ("guardrails", "; ".join(found.guardrails)),
         ("stakeholders", ", ".join(found.stakeholders)),
+        ("epic", found.epic_key),
         ("metric", found.metric),
         ("baseline → best → target", f"{_number(found.baseline)} → {shown.best} → {_number(found.target)}"),
         *(
@@ -142,6 +144,16 @@ def edit(request: Request, /, key: str, why: tuple[str, ...], **fields: Any) -> 
     changes = {name: value for name, value in fields.items() if value not in (None, (), "")}
     done = change_goal(request.services, request.caller, key, changes, " ".join(why))
     return Answer(f"Goal {done.key}: {', '.join(changes)} changed.", data={"key": done.key})
+
+
+@goal.command("link", slow=True)
+@click.argument("key")
+@click.argument("epic", metavar="ISSUE")
+@pass_request
+def link(request: Request, /, key: str, epic: str) -> Answer:
+    """Pair a goal with its epic in Jira: /exp goal link churn ML-7"""
+    done = link_epic(request.services, request.caller, key, epic)
+    return Answer(f"The epic of {done.key} is {done.epic_key}.", data={"key": done.key, "epic": done.epic_key})
 
 
 @exp.command("deployed")

@@ -1,13 +1,17 @@
-"""Verbs on Jira's side: sync, sync status, diff, retry."""
+"""Verbs on Jira's side: sync, and below it status, diff, retry, pull, mapping, untimebox."""
 
 import click
 
+from backlog.experiment import Kind
 from backlog.merge import Side, Verdict, in_words
+from bot.flows.adopt_issues import adopt_issues
+from bot.flows.read_mapping import read_mapping
 from bot.flows.read_sync import Difference, show_difference, show_sync
 from bot.flows.services import require_role
 from bot.flows.sync_backlog import retry_issue, sync_backlog
+from bot.flows.untimebox_issue import untimebox_issue
 from bot.verbs.answer import Answer, table_of
-from bot.verbs.experiments import pass_request
+from bot.verbs.experiments import KINDS, pass_request
 from bot.verbs.grammar import Deferred, Request, exp
 
 MEANS = {Side.BOTH: "in line", Side.OURS: "ours is sent", Side.THEIRS: "Jira's is taken"}
@@ -17,7 +21,7 @@ MEANS = {Side.BOTH: "in line", Side.OURS: "ours is sent", Side.THEIRS: "Jira's i
 @click.option("--full", is_flag=True, help="Read everything in scope, not only what changed.")
 @click.pass_context
 def sync(ctx: click.Context, full: bool) -> Answer | None:
-    """Jira: read it now, or status, diff, retry."""
+    """Jira: read it now, or status, diff, retry, pull, mapping, untimebox."""
     if ctx.invoked_subcommand:
         return None
     request = ctx.find_object(Request)
@@ -97,3 +101,61 @@ def retry(request: Request, /, key: str) -> Answer:
     """Try again what failed on one issue: /exp sync retry ML-345"""
     issue = retry_issue(request.services, request.caller, key)
     return Answer(f"{issue} is tried again.", data={"issue": issue})
+
+
+@sync.command("pull", slow=True)
+@click.option("--jql", default="", help="Which issues; without it, those of [jira] jql.")
+@click.option("--goal", default="", help="The goal they serve; without it, that of their epic.")
+@click.option("--kind", type=KINDS, default=Kind.IMPROVEMENT.value, help="What they are for.")
+@click.option("--dry-run", is_flag=True, help="Only show what would become of each.")
+@pass_request
+def pull(request: Request, /, jql: str, goal: str, kind: str, dry_run: bool) -> Answer:
+    """Make experiments of issues: /exp sync pull --jql "labels = experiment" --dry-run"""
+    done = adopt_issues(request.services, request.caller, jql, kind=Kind(kind), goal=goal, dry_run=dry_run)
+    fresh = [one for one in done if one.fresh]
+    rows = [
+        (one.issue.key, one.issue.status, one.issue.summary[:60], f"{'new ' if one.fresh else ''}{one.key}", one.goal)
+        for one in done
+    ]
+    would = "would be" if dry_run else "are"
+    return Answer(
+        f"{len(fresh)} of {len(done)} issues {would} new on the backlog, the others were there.",
+        table=table_of(("issue", "status", "summary", "experiment", "goal"), rows) if rows else None,
+        more=("Nothing was changed; without --dry-run it is done.",) if dry_run else (),
+        data=[{"issue": one.issue.key, "key": one.key, "new": one.fresh, "goal": one.goal} for one in done],
+    )
+
+
+@sync.command("mapping", slow=True)
+@pass_request
+def mapping(request: Request, /) -> Answer:
+    """What [jira.stages], [jira.users] and [jira.fields] mean for the issues that are there."""
+    shown = read_mapping(request.services)
+    rows = [
+        (line.status, line.resolution, line.issues, line.linked, ", ".join(line.stages) or "left alone")
+        for line in shown.statuses
+    ]
+    unpaired = ", ".join(f"{name} ({count} issues)" for name, count in shown.unpaired.items())
+    facts = (
+        ("people paired", str(shown.paired)),
+        ("assignees left alone", unpaired),
+        *(("field", f"{name} is {id_}") for name, id_ in shown.fields.items()),
+        *((f"would {what}", f"{count} linked issues") for what, count in shown.would.items()),
+        *((f"{where} asks for", ", ".join(names)) for where, names in shown.screens.items()),
+    )
+    return Answer(
+        "The mapping, and what it does to the issues as last read",
+        tuple((name, value) for name, value in facts if value),
+        table_of(("status", "resolution", "issues", "linked", "stages"), rows) if rows else None,
+        data={"statuses": rows, "unpaired": shown.unpaired, "would": shown.would, "screens": shown.screens},
+    )
+
+
+@sync.command("untimebox")
+@click.argument("key")
+@pass_request
+def untimebox(request: Request, /, key: str) -> Answer:
+    """Clear an issue's sprint and due date in Jira: /exp sync untimebox ML-345"""
+    done = untimebox_issue(request.services, request.caller, key)
+    text = f"{done.issue_key} is taken out of its sprint, and its due date is cleared."
+    return Answer(text, data={"key": done.key, "issue": done.issue_key})

@@ -134,6 +134,24 @@ class JiraClient:
         """Owners and accounts as `[jira.users]` pairs them, e-mail addresses looked up."""
         return self._names.people()
 
+    def fields(self) -> Mapping[str, str]:
+        """The ids of all fields that `[jira.fields]` names, by our name. Raises IntegrationError for a wrong name."""
+        return self._names.fields()
+
+    def required_at_create(self, project: str, issue_type: str) -> list[str]:
+        """The fields that a new issue of that type needs and that nobody gives here; empty where the type is unknown
+        too, for then the create says so."""
+        path = f"issue/createmeta/{quote(project, safe='')}/issuetypes"
+        types = self._read("GET", path)
+        found = (t for t in types.get("issueTypes") or types.get("values") or () if t.get("name") == issue_type)
+        known = next(found, None)
+        if known is None:
+            return []
+        screen = self._read("GET", f"{path}/{known['id']}")
+        asked = (f for f in screen.get("fields") or screen.get("values") or () if f.get("required"))
+        needed = {str(f.get("fieldId")) for f in asked if not f.get("hasDefaultValue")}
+        return sorted(needed - {"project", "issuetype", "summary", "reporter"})
+
     def told_fields(self) -> Mapping[str, str]:
         """The ids of the fields that are told of an experiment, by our name; sprint and epic are only read."""
         return {name: id_ for name, id_ in self._names.fields().items() if name not in READ_ONLY}
@@ -292,8 +310,9 @@ class JiraClient:
 
     def _address(self, path: str) -> str:
         """The full address of a call; with a gateway, the site's id is found first."""
-        if self._gateway and not self._jira._options["server"].startswith(self._gateway):
+        if self._gateway:
             self._jira._options["server"] = f"{self._gateway}/ex/jira/{self._cloud_id()}"
+            self._gateway = ""  # found once
         return str(self._jira._get_url(path))
 
     def _cloud_id(self) -> str:
