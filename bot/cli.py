@@ -124,15 +124,21 @@ def _try_sources(services: "Services", as_json: bool) -> None:
     raise typer.Exit(1 if errors else 0)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def report(
-    name: Annotated[str, typer.Argument(help="Which report, such as weekly.")] = "weekly",
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Which report, such as weekly; or a verb of /exp report.")] = "weekly",
     surface: Annotated[Literal["slack", "html", "text"], typer.Option("--format", help="What to write.")] = "text",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; else standard output.")] = None,
     audience: Annotated[str, typer.Option(help="For whom, where a report has several audiences.")] = "",
+    as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write a report as it would be due now; nothing is posted or stored."""
+    """Write a report as it would be due now, nothing is posted or stored; or run a verb: report show 2026-W47."""
+    from bot.verbs.reporting import report as verbs
+
+    if name in verbs.commands:
+        _run_verb(["report", name, *ctx.args, *(["--audience", audience] if audience else [])], config, as_json)
     from bot.flows.report_plans import find_plan
     from bot.flows.write_report import preview_report, render
 

@@ -5,8 +5,9 @@ is awake, and need the same sweep besides.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -51,7 +52,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         *groups,
         appetites,
         *(told if services.messenger else ()),
-        *map(_report, plans),
+        *(schedule for plan in plans for schedule in _report(plan)),
     ]
 
 
@@ -69,11 +70,20 @@ def _interval(
     return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), latest=True)
 
 
-def _report(plan: ReportPlan) -> Schedule:
+def _report(plan: ReportPlan) -> Iterator[Schedule]:
     key = f"{plan.name}-{plan.audience}" + (f"-{plan.number}" if plan.number else "")
     args = {"report": plan.name, "audience": plan.audience, "number": plan.number}
     # By local period: a clock that goes back repeats none.
-    return Schedule(f"report:{key}", "write_report", args, plan.schedule.times, lambda at: period_for(plan, at).key)
+    yield Schedule(f"report:{key}", "write_report", args, plan.schedule.times, lambda at: period_for(plan, at).key)
+    if plan.reviewer:
+        yield _ahead(f"review:{key}", "ask_reviewer", args, plan)
+
+
+def _ahead(name: str, task: str, args: Mapping[str, Any], plan: ReportPlan) -> Schedule:
+    def times(after: datetime, until: datetime) -> list[datetime]:
+        return [at - plan.preview for at in plan.schedule.times(after + plan.preview, until + plan.preview)]
+
+    return Schedule(name, task, args, times, lambda at: period_for(plan, at + plan.preview).key, latest=True)
 
 
 def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[datetime]]:

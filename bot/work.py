@@ -17,6 +17,7 @@ from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.remind_deciders import remind_deciders
 from bot.flows.report_plans import find_plan
+from bot.flows.review_report import ask_reviewer
 from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.flows.sync_backlog import sync_backlog, take_census
@@ -67,6 +68,15 @@ def _report(services: Services, args: Mapping[str, Any]) -> None:
     log.info("report", id=done.report.id, new=done.fresh, sent=done.sent, withheld=done.withheld, note=done.report.note)
 
 
+def _review(services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        plan = find_plan(services, args["report"], args["audience"], args["number"])
+    except BacklogError:
+        return
+    due_at = datetime.fromisoformat(args["due_at"]) + plan.preview
+    log.info("reviewer asked", report=plan.key, asked=ask_reviewer(services, plan, due_at))
+
+
 def _answer(services: Services, args: Mapping[str, Any]) -> None:
     caller = Caller(args["user"], args["name"], args["delivery"])
     try:
@@ -114,6 +124,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "tell_subscribers": _subscribers,
     "remind_deciders": _deciders,
     "write_report": _report,
+    "ask_reviewer": _review,
     "answer_line": _answer,
 }
 

@@ -3,6 +3,7 @@
 The SDK's own retries are off: on a dropped connection they post twice.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from integrations.http import IntegrationError, read_retry_after
 Blocks = Sequence[dict[str, Any]]
 EVENT = "scrumbut_outbox"  # metadata type under which our key travels
 PAGE = 200
+CODE = re.compile(r"[a-z_]+")  # how Slack words a refusal
 
 REMEDIES = {
     "not_in_channel": "Invite the bot there: /invite @scrumbut.",
@@ -176,8 +178,9 @@ def _raise(error: SlackApiError) -> NoReturn:
     if status == 429 or code == "ratelimited":
         wait = read_retry_after(str(headers.get("retry-after") or "1"))
         raise IntegrationError("Slack", "too many requests.", retry_after=wait, code="ratelimited") from None
-    if status >= 500 or not code or code in ("internal_error", "fatal_error", "service_unavailable"):
-        raise IntegrationError("Slack", f"it answered {status} {code}".strip() + ".", unknown=True) from None
+    if status >= 500 or not CODE.fullmatch(code) or code in ("internal_error", "fatal_error", "service_unavailable"):
+        # Neither is a page of a proxy in between a refusal of Slack's.
+        raise IntegrationError("Slack", f"it answered {status} {code[:120]}".strip() + ".", unknown=True) from None
     details = "; ".join((response.get("response_metadata") or {}).get("messages", ())[:3])
     needed = f' (needs "{response["needed"]}")' if response.get("needed") else ""
     what = f'it refused with "{code}"{needed}. {details}'.strip()

@@ -20,6 +20,7 @@ class Fault:
     kind: str
     times: int
     seconds: float | None
+    skip: int = 0
 
 
 class Faults:
@@ -28,11 +29,12 @@ class Faults:
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
 
-    def add(self, operation: str, kind: str, times: int = 1, seconds: float | None = 1) -> None:
-        """Let the next calls of that operation (or `*`) fail. Raises ValueError for an unknown kind."""
+    def add(self, operation: str, kind: str, times: int = 1, seconds: float | None = 1, skip: int = 0) -> None:
+        """Let the next calls of that operation (or `*`) fail, after `skip` that go well. Raises
+        ValueError for an unknown kind."""
         if kind not in BEFORE | AFTER:
             raise ValueError(f"{kind} is none of {sorted(BEFORE | AFTER)}")
-        self._waiting.append(Fault(operation, kind, times, seconds))
+        self._waiting.append(Fault(operation, kind, times, seconds, skip))
 
     def clear(self) -> None:
         """Let everything go well again."""
@@ -42,6 +44,9 @@ class Faults:
         """The fault for this call, used up by it; None when it shall go well."""
         for fault in self._waiting:
             if fault.operation in (operation, "*") and fault.times > 0:
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 return fault
         return None

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -32,6 +32,10 @@ SKIPPED = "skipped"
 HISTORY_SPAN = timedelta(days=365)  # how far back iteration times look
 
 
+class Edited(Exception):
+    """A person wrote the bottom line while the report was being written; the task is tried again and has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A stored report: whether this call wrote it, the places it goes to now, and why it goes nowhere by itself."""
@@ -44,8 +48,13 @@ class Written:
 
 def preview_report(services: Services, plan: ReportPlan) -> Snapshot:
     """The snapshot as the report would be due now; nothing is stored."""
+    return draft_report(services, plan, services.now())
+
+
+def draft_report(services: Services, plan: ReportPlan, due_at: datetime) -> Snapshot:
+    """The snapshot of now for a report that is due then; nothing is stored."""
     with services.database.read() as connection:
-        return _snapshot(connection, services, plan, services.now())
+        return _snapshot(connection, services, plan, due_at)
 
 
 def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
@@ -58,14 +67,15 @@ def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_h
     in the transaction that stores it. A pause or a reviewer's skip withholds it, unless somebody asks `by_hand`."""
     with services.database.read() as connection:
         report = _find(connection, plan, due_at)
-        snapshot = None if report else _snapshot(connection, services, plan, due_at)
-    made = report or _put_into_words(cast(Snapshot, snapshot), plan)
+    made = report or _put_into_words(draft_report(services, plan, due_at), plan)
     with services.database.write() as connection:
         fresh = report is None and add_report(connection, made)
-        stored = made if fresh or report else _find(connection, plan, due_at) or made
-        withheld = "" if by_hand else _why_withheld(connection, plan, stored, due_at)
-        sent = () if withheld else tuple(_send(connection, services, stored, plan))
-    return Written(stored, fresh, sent, withheld)
+        report = made if fresh else _find(connection, plan, due_at) or made
+        if fresh and find_review(connection, made.id).line != made.snapshot.bottom_line:
+            raise Edited(made.id)
+        withheld = "" if by_hand else _why_withheld(connection, plan, report, due_at)
+        sent = () if withheld else tuple(_send(connection, services, report, plan))
+    return Written(report, fresh, sent, withheld)
 
 
 def _why_withheld(connection: Connection, plan: ReportPlan, report: StoredReport, due_at: datetime) -> str:

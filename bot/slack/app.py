@@ -15,6 +15,7 @@ from bot.config import Slack
 from bot.flows.services import AlreadyDone, Caller, Services, meet
 from bot.slack.blocks import TABLE_ROWS, to_message
 from bot.slack.notices import add_notice_buttons
+from bot.slack.reports import add_report_buttons
 from bot.verbs import Answer, Deferred, Request, answer, split_line
 from store import queue
 from store.people import first_delivery
@@ -51,6 +52,7 @@ def open_app(settings: Slack, services: Services) -> App:
         ack(**said) if said["text"] else ack()
 
     add_notice_buttons(app, services)
+    add_report_buttons(app, services)
     return app
 
 

@@ -5,10 +5,11 @@ import json
 import click
 
 from bot.flows.report_plans import find_plan
+from bot.flows.review_report import approve_report, find_upcoming, skip_report, write_line
 from bot.flows.services import require_role
 from bot.flows.write_report import preview_report, render, write_report
 from bot.verbs.answer import Answer, table_of
-from bot.verbs.experiments import pass_request
+from bot.verbs.experiments import pass_request, text_argument
 from bot.verbs.grammar import Request, exp
 
 
@@ -31,7 +32,7 @@ def policy(request: Request, /) -> Answer:
 
 @exp.group("report")
 def report() -> None:
-    """Reports: preview, post."""
+    """Reports: preview, line, approve, skip, post."""
 
 
 @report.command("preview", slow=True)
@@ -65,3 +66,42 @@ def post(request: Request, /, name: str, audience: str) -> Answer:
         text = f"The report for {report.period} was written on {report.made_at:%d %b %H:%M} UTC already."
     more = (f"A template failed: {report.note}",) if report.note else ()
     return Answer(text, more=more, data={"id": report.id, "new": done.fresh, "sent": done.sent})
+
+
+@report.command("line")
+@text_argument("text", required=False)
+@click.option("--report", "name", default="weekly", help="Which report.")
+@click.option("--audience", default="", help="For whom.")
+@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@pass_request
+def line(request: Request, /, text: tuple[str, ...], name: str, audience: str, id_: str) -> Answer:
+    """Write the next report's bottom line: /exp report line "Two of three goals are met; nothing to decide." """
+    upcoming = find_upcoming(request.services, name, audience, id_)
+    said = write_line(request.services, request.caller, upcoming, " ".join(text))
+    text_ = f"{upcoming.id} will say: {said}" if said else f"{upcoming.id} will say what the rule says."
+    return Answer(text_, data={"id": upcoming.id, "line": said})
+
+
+@report.command("approve")
+@click.argument("name", default="weekly")
+@click.option("--audience", default="", help="For whom.")
+@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@pass_request
+def approve(request: Request, /, name: str, audience: str, id_: str) -> Answer:
+    """Let the next report go out as planned."""
+    upcoming = find_upcoming(request.services, name, audience, id_)
+    approve_report(request.services, request.caller, upcoming)
+    return Answer(f"{upcoming.id} goes out {upcoming.when}.", data={"id": upcoming.id, "due": upcoming.due_at})
+
+
+@report.command("skip")
+@click.argument("name", default="weekly")
+@click.option("--audience", default="", help="For whom.")
+@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@pass_request
+def skip(request: Request, /, name: str, audience: str, id_: str) -> Answer:
+    """Do not send the next report: it is written for the archive only."""
+    upcoming = find_upcoming(request.services, name, audience, id_)
+    skip_report(request.services, request.caller, upcoming)
+    undo = f"/exp report approve {upcoming.plan.name} --audience {upcoming.plan.audience}"
+    return Answer(f"{upcoming.id} will be written, and not sent.", more=(f"Changed your mind: {undo}",), data=None)

@@ -1,0 +1,79 @@
+"""A process of its own that writes the reports that are due and delivers them, and dies at its n-th effect: right
+before a commit, right before a request leaves, or right after one was answered. No clean-up runs, as with kill -9."""
+
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from bot.config import load_settings
+from bot.schedule import schedules_of
+from bot.wiring import open_services
+from bot.work import run_until_settled
+from tests.conftest import TestClock
+
+DIED = 9
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload(["tests.crashing"])
+
+
+class Fate:
+    """Counts effects down and ends the process."""
+
+    def __init__(self, effects: int | None) -> None:
+        self._left = effects
+
+    def step(self, *_: Any) -> None:
+        """One more effect is about to happen."""
+        if self._left is not None:
+            if self._left == 0:
+                os._exit(DIED)
+            self._left -= 1
+
+
+class Mortal:
+    """A client whose process may die before a call leaves and after it was answered."""
+
+    def __init__(self, client: Any, fate: Fate) -> None:
+        self._client, self._fate = client, fate
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def mortal(*args: Any, **kwargs: Any) -> Any:
+            self._fate.step()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._fate.step()
+
+        return mortal
+
+
+def live(config: Path, now: datetime, dies_at: int | None, real_time: bool = False) -> None:
+    """Do what is due by `now`, with a clock that only waiting moves; in real time it runs on by itself."""
+    fate, start = Fate(dies_at), time.monotonic()
+    clock = TestClock(now)
+    running = lambda: now + timedelta(seconds=time.monotonic() - start)  # noqa: E731
+    services = open_services(load_settings(config), running if real_time else clock)
+    services = replace(services, messenger=Mortal(services.messenger, fate))
+    schedules = [s for s in schedules_of(services, timedelta(minutes=10)) if s.name.startswith(("report:", "review:"))]
+    event.listen(Engine, "commit", fate.step)
+    # In real time a twin may finish what this one waits for long before it would be taken over.
+    wait = (lambda _: time.sleep(0.1)) if real_time else lambda seconds: clock.forward(seconds=seconds)
+    run_until_settled(services, schedules, wait=wait)
+    services.database.close()
+
+
+def run_process(config: Path, now: datetime, dies_at: int | None = None) -> bool:
+    """Live once in a process of its own; whether it died."""
+    child = CHILDREN.Process(target=live, args=(config, now, dies_at))
+    child.start()
+    child.join(60)
+    assert child.exitcode in (0, DIED), child.exitcode
+    return child.exitcode == DIED
