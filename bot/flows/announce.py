@@ -118,9 +118,10 @@ def _comment(experiment: Experiment, entry: Entry, who: str) -> dict[str, Any]:
     one that is there."""
     taken_back = entry.act == "undone"
     act = entry.text if taken_back else entry.act
+    gap = "\n\n" if "\n" in entry.text else " "  # a list or a table begins on a line of its own
     return {
         "issue": experiment.issue_id,
         "name": f"jira:comment:{experiment.issue_id}:{act}",
         "edits": taken_back or act != "noted",
-        "text": f"{who} in Slack took back: {act}" if taken_back else f"{who} in Slack, {act}: {entry.text}",
+        "text": f"{who} in Slack took back: {act}" if taken_back else f"{who} in Slack, {act}:{gap}{entry.text}",
     }

@@ -24,6 +24,7 @@ from reports.ladder import Ladder
 from reports.pictures import to_png
 from store import outbox
 from store.outbox import Effect
+from store.people import load_people
 from store.schedules import ALL_POSTS, load_pauses
 
 log = structlog.get_logger(__name__)
@@ -267,12 +268,21 @@ def _respond(services: Services, effect: Effect) -> Result:
 
 def _comment(services: Services, effect: Effect) -> Result:
     """Edit the comment that is remembered, where this one edits, or write a new one."""
-    p = effect.payload
+    p, jira, accounts = effect.payload, _jira(services), _accounts(services)
     known = _known_comment(services, effect)
     with _waiting_for_sight():
         if known:
-            _jira(services).edit_comment(p["issue"], known, p["text"])
-        return {"channel": p["issue"], "ts": known or _jira(services).add_comment(p["issue"], p["text"], effect.key)}
+            jira.edit_comment(p["issue"], known, p["text"], accounts)
+        landed = known or jira.add_comment(p["issue"], p["text"], effect.key, accounts)
+    return {"channel": p["issue"], "ts": landed}
+
+
+def _accounts(services: Services) -> dict[str, str]:
+    """The account in Jira behind each name that may be mentioned, the names in small letters."""
+    with services.database.read() as connection:
+        people = load_people(connection)
+    paired = _jira(services).people().by_owner
+    return {name.casefold(): paired[person] for person, name in people.items() if person in paired}
 
 
 @contextmanager

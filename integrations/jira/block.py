@@ -6,7 +6,8 @@ On Cloud the block is an expandable part of the document, on Data Center a panel
 from collections.abc import Sequence
 from typing import Any
 
-from integrations.jira.text import to_wiki
+from integrations.jira.adf import to_document
+from integrations.jira.wiki import to_wiki
 
 TITLE = "scrumbut "  # and the experiment's key
 BEGIN, END = "{{panel:title={title}}}\n", "\n{panel}"
@@ -17,7 +18,11 @@ def in_document(document: Any, key: str, lines: Sequence[str]) -> dict[str, Any]
     known: dict[str, Any] = document if isinstance(document, dict) else {"type": "doc", "version": 1, "content": []}
     content = list(known.get("content") or [])
     title = TITLE + key
-    block = {"type": "expand", "attrs": {"title": title}, "content": [_paragraph(line) for line in lines]}
+    block = {
+        "type": "expand",
+        "attrs": {"title": title},
+        "content": [node for line in lines for node in to_document(line)["content"]],
+    }
     own = [index for index, node in enumerate(content) if _title(node) == title]
     if own:
         content[own[0]] = block
@@ -30,15 +35,11 @@ def _title(node: Any) -> str:
     return str((node.get("attrs") or {}).get("title", "")) if node.get("type") == "expand" else ""
 
 
-def _paragraph(line: str) -> dict[str, Any]:
-    return {"type": "paragraph", "content": [{"type": "text", "text": line}]}
-
-
 def in_wiki(text: str | None, key: str, lines: Sequence[str]) -> str:
     """The text with the block of that experiment at its end, or where it was before."""
     known = text or ""
     begin = BEGIN.format(title=TITLE + key)
-    block = begin + "\n".join(to_wiki(line) for line in lines) + END
+    block = begin + "\n".join(to_wiki(to_document(line)) for line in lines) + END
     start = known.find(begin)
     end = known.find(END, start) if start >= 0 else -1
     if end >= 0:

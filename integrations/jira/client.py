@@ -17,10 +17,11 @@ from jira.exceptions import JIRAError
 from backlog.issue import Issue, Transition, Twin
 from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
+from integrations.jira.adf import to_document
 from integrations.jira.block import in_document, in_wiki
 from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of, issue_of, printable, read_time
 from integrations.jira.names import Names
-from integrations.jira.text import to_document, to_wiki
+from integrations.jira.wiki import to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
 IDS = 5_000  # ids alone at once, the most that Cloud gives
@@ -248,17 +249,24 @@ class JiraClient:
                 return self._issue(raw)
         return None
 
-    def add_comment(self, issue_id: str, text: str, key: str) -> str:
-        """Write a comment that carries our key as a property; returns its id."""
-        body = to_document(text) if self._cloud else to_wiki(text)
+    def add_comment(self, issue_id: str, text: str, key: str, accounts: Mapping[str, str] | None = None) -> str:
+        """Write a comment, given in Markdown, that carries our key as a property; returns its id. `accounts` are those
+        behind the names that may be mentioned."""
+        body = self._rich(text, accounts)
         marker = {"key": MARKER, "value": key}  # a plain text: Data Center takes nothing else
         answer = self._write("POST", f"issue/{issue_id}/comment", {"body": body, "properties": [marker]})
         return str(answer["id"])
 
-    def edit_comment(self, issue_id: str, comment_id: str, text: str) -> None:
+    def edit_comment(
+        self, issue_id: str, comment_id: str, text: str, accounts: Mapping[str, str] | None = None
+    ) -> None:
         """Replace the text of a comment; its marker stays."""
-        body = to_document(text) if self._cloud else to_wiki(text)
-        self._write("PUT", f"issue/{issue_id}/comment/{comment_id}", {"body": body})
+        self._write("PUT", f"issue/{issue_id}/comment/{comment_id}", {"body": self._rich(text, accounts)})
+
+    def _rich(self, text: str, accounts: Mapping[str, str] | None) -> dict[str, Any] | str:
+        """Markdown in the form that the server takes."""
+        document = to_document(text, accounts)
+        return document if self._cloud else to_wiki(document)
 
     def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None:
         """The id of the comment that carries our key; None when none written since then does."""
