@@ -27,7 +27,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -q -m "not contract"
 
-# Needs a PostgreSQL (Debian's package is enough; the tests start their own) and an environment with a real MLflow:
+# Needs PostgreSQL and Prometheus (Debian's packages are enough; the tests start their own) and an environment with a real MLflow:
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
 test-contract: setup
 	$(BIN)/python -m pytest -q -m contract

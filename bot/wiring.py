@@ -32,7 +32,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings),
         tracker=_tracker(settings),
-        sources={section.name: _source(settings, section) for section in settings.sources},
+        sources={section.name: _source(settings, section, clock) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
         statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),
         issue_types={kind: settings.jira.issue_types.get(kind, settings.jira.issue_type) for kind in Kind},
@@ -84,7 +84,7 @@ def _tracker(settings: Settings) -> Tracker | None:
     )
 
 
-def _source(settings: Settings, section: SourceSection) -> SourcePlan:
+def _source(settings: Settings, section: SourceSection, clock: Clock) -> SourcePlan:
     every = read_span(section.every)
     try:
         config = SourceConfig(
@@ -98,6 +98,7 @@ def _source(settings: Settings, section: SourceSection) -> SourcePlan:
             section.concurrency,
             section.options,
             frozenset(host.lower() for host in settings.security.allow_hosts),
+            clock,
         )
         return SourcePlan(section.name, section.kind, every, open_source(section.kind, config))
     except ValueError as error:

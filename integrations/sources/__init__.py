@@ -7,18 +7,30 @@ opens a source from a SourceConfig.
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
+from integrations.sources.dvclive import DVCLive
 from integrations.sources.files import CsvFiles, JsonLinesFiles, ParquetFiles
+from integrations.sources.http_json import HttpJson
 from integrations.sources.mlflow import MLflow
+from integrations.sources.prometheus import Prometheus
 from integrations.sources.source import Source, SourceConfig
+from integrations.sources.sql import Sql
+from integrations.sources.tensorboard import TensorBoard
+from integrations.sources.wandb import WandB
 
 GROUP = "scrumbut.sources"
 
 # kind in [[sources]] -> what opens it
 SOURCES: Mapping[str, Callable[[SourceConfig], Source]] = {
     "mlflow": MLflow,
+    "prometheus": Prometheus,
+    "wandb": WandB,
+    "tensorboard": TensorBoard,
+    "sql": Sql,
+    "http": HttpJson,
     "csv": CsvFiles,
     "jsonl": JsonLinesFiles,
     "parquet": ParquetFiles,
+    "dvclive": DVCLive,
 }
 
 

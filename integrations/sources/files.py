@@ -16,6 +16,7 @@ from integrations.http import IntegrationError
 from integrations.sources.rows import Row, check_columns, read_rows, wrong
 from integrations.sources.source import Found, Seen, SourceConfig
 
+LINE_MAX = 1 << 20  # characters; more is no line but noise
 BATCH = 10_000  # rows of a Parquet file in memory at once
 
 
@@ -32,6 +33,16 @@ def mark_of(path: Path) -> tuple[int, int]:
     """What tells that a file was written to: modification time in ns, size in bytes."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """The lines that are there to their newline."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        while line := lines.readline(LINE_MAX):
+            if line.endswith("\n"):
+                yield line
+            elif len(line) >= LINE_MAX:
+                raise IntegrationError(path.name, f"a line is longer than {LINE_MAX >> 20} MiB.", permanent=True)
 
 
 class _Files(ABC):
@@ -60,20 +71,13 @@ class _Files(ABC):
         """(where it is, columns) of each whole row."""
 
 
-def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield line
-
-
 class CsvFiles(_Files):
     """Kind "csv": a header line names the columns."""
 
     suffix = ".csv"
 
     def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
-        rows = csv.DictReader(_lines(path))
+        rows = csv.DictReader(whole_lines(path))
         try:
             if rows.fieldnames is not None:
                 check_columns(self.name, rows.fieldnames, path.name)
@@ -89,7 +93,7 @@ class JsonLinesFiles(_Files):
     suffix = ".jsonl"
 
     def _rows(self, path: Path) -> Iterator[tuple[str, Row]]:
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(whole_lines(path), 1):
             if not line.strip():
                 continue
             where = f"{path.name}, line {number}"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NotRequired
 
@@ -18,7 +18,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from backlog.metric import DEV, Aggregation, Metric, Reading
 from integrations.http import IntegrationError
-from integrations.sources.source import Found, Seen, SourceConfig
+from integrations.sources.source import Found, Seen, SourceConfig, make_reading
 
 API = "/api/2.0/mlflow"
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"  # what MLflow's own pages read; not in its API document
@@ -266,14 +266,9 @@ class MLflow:
                 return
 
     def _reading(self, point: Point, run: Head) -> Reading:
-        value = point["value"]
-        finite = math.isfinite(value) and abs(value) < INFINITE
-        try:
-            at = datetime.fromtimestamp(point["timestamp"] / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
-            what = f'run {run.id} has the timestamp "{point["timestamp"]}".'
-            raise IntegrationError(self.name, what, "Log it in milliseconds since 1970.", permanent=True) from None
-        return Reading(at, value if finite else math.nan, run.id, point.get("step") or 0, run.experiment, run.eval_set)
+        value = point["value"] if abs(point["value"]) < INFINITE else math.nan
+        told = {"experiment": run.experiment, "eval_set": run.eval_set}
+        return make_reading(self.name, point["timestamp"] / 1000, value, run.id, point.get("step") or 0, **told)
 
     def _ask(self, method: str, path: str, shape: TypeAdapter[Any], **request: Any) -> Any:
         try:

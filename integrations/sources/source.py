@@ -1,8 +1,9 @@
 """The protocol every metric source keeps, and what it is opened with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from backlog.metric import Metric, Reading
@@ -45,6 +46,7 @@ class SourceConfig:
     concurrency: int = 4
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     allow: frozenset[str] = frozenset()
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def open_session(self) -> Session:
         """A guarded way to this source over HTTP."""
@@ -64,6 +66,19 @@ class SourceConfig:
         if unknown is not None:
             words = f"It knows: {', '.join(known)}." if known else "It has none."
             raise ValueError(f'options: "{unknown}" is no option of this kind. {words}')
+
+
+def make_reading(source: str, seconds: float, value: float, run: str = "", step: int = 0, **more: str) -> Reading:
+    """A reading at a time in seconds since 1970, with whatever is not finite as NaN. Raises IntegrationError for a time
+    or step that cannot be."""
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        what = f'{run or "a series"} has the time "{seconds}".'
+        raise IntegrationError(source, what, "Mend the clock that wrote it.", permanent=True) from None
+    if not -(1 << 63) <= step < 1 << 63:
+        raise IntegrationError(source, f'{run} has the step "{str(step)[:60]}".', "Log a smaller one.", permanent=True)
+    return Reading(at, value if math.isfinite(value) else math.nan, run[:250], step, **more)
 
 
 class Seen:
