@@ -14,6 +14,10 @@ class BacklogError(Exception):
         self.remedy = remedy
 
 
+class Incomplete(BacklogError):
+    """Something that the act needs was not given."""
+
+
 class NotFound(BacklogError):
     """No goal, experiment, metric or report answers to the given name."""
 

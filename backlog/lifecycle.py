@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from backlog.aging import Ages, nudge_due, too_young
-from backlog.errors import BacklogError, GateClosed
+from backlog.errors import BacklogError, GateClosed, Incomplete
 from backlog.experiment import (
     TITLE_MAX,
     Decision,
@@ -122,7 +122,7 @@ def frame(experiment: Experiment, who: str, now: datetime, fields: Mapping[str, 
     """Set what frames the experiment; an idea with an owner becomes *framed*. Refused once it is decided."""
     _refuse_decided(experiment)
     if not fields:
-        raise BacklogError(
+        raise Incomplete(
             f"Nothing to frame {experiment.key} with.",
             f'/exp frame {experiment.key} --hypothesis "…" --metric recall --min-effect 0.01 --decision "…"',
         )
@@ -151,7 +151,7 @@ def _short(value: Any) -> str:
 def edit(experiment: Experiment, who: str, now: datetime, fields: Mapping[str, Any]) -> Entry:
     """Change title, owner, appetite or the scores of its priority at any stage."""
     if not fields:
-        raise BacklogError("Nothing to change.", f'/exp edit {experiment.key} --title "…" --owner @ana --appetite L')
+        raise Incomplete("Nothing to change.", f'/exp edit {experiment.key} --title "…" --owner @ana --appetite L')
     changes = {**fields, **({"title": clean_title(fields["title"])} if "title" in fields else {})}
     return Entry(now, who, "edited", _differences(experiment, changes), changes)
 

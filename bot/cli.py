@@ -311,7 +311,7 @@ def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     text = to_json(said) if as_json else to_text(said)
     if text:
         typer.echo(text, err=bool(said.problem) and not as_json)
-    raise typer.Exit({"": 0, "refused": 1, "wrong use": 2}[said.problem])
+    raise typer.Exit({"": 0, "refused": 1, "wrong use": 2, "incomplete": 2}[said.problem])
 
 
 @contextmanager

@@ -19,13 +19,14 @@ from bot.flows.remind_deciders import remind_deciders
 from bot.flows.report_plans import find_plan
 from bot.flows.review_report import ask_reviewer
 from bot.flows.run_due import Schedule, run_due
-from bot.flows.services import AlreadyDone, Caller, Services
+from bot.flows.services import Services
 from bot.flows.sync_backlog import sync_backlog, take_census
 from bot.flows.tell_subscribers import tell_subscribers
 from bot.flows.watch_appetites import watch_appetites
 from bot.flows.write_report import write_report
-from bot.slack.blocks import TABLE_ROWS, to_message
-from bot.verbs import Request, answer, split_line
+from bot.slack.answers import answer_later
+from bot.slack.modals.trial import show_trial
+from bot.slack.shortcuts import fill_from_message
 from integrations.http import IntegrationError
 from store import outbox, queue
 from store.people import forget_deliveries
@@ -77,17 +78,6 @@ def _review(services: Services, args: Mapping[str, Any]) -> None:
     log.info("reviewer asked", report=plan.key, asked=ask_reviewer(services, plan, due_at))
 
 
-def _answer(services: Services, args: Mapping[str, Any]) -> None:
-    caller = Caller(args["user"], args["name"], args["delivery"])
-    try:
-        found = answer(split_line(args["line"]), Request(services, caller, rows=TABLE_ROWS))
-    except AlreadyDone:
-        return
-    payload = {"response_url": args["response_url"], **to_message(found, f"/exp {args['line']}")}
-    with services.database.write() as connection:
-        outbox.put(connection, f"slack:respond:{args['delivery']}", "slack.respond", payload, services.now())
-
-
 def _appetites(services: Services, args: Mapping[str, Any]) -> None:
     with services.database.write() as connection:
         forget_deliveries(connection, services.now() - DELIVERIES_KEPT)
@@ -125,7 +115,9 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "remind_deciders": _deciders,
     "write_report": _report,
     "ask_reviewer": _review,
-    "answer_line": _answer,
+    "answer_words": answer_later,
+    "show_trial": show_trial,
+    "fill_from_message": fill_from_message,
 }
 
 

@@ -1,10 +1,11 @@
-"""Slack's Web API as the outbox needs it: post, edit, look up, respond. Never re-sends a write by itself.
+"""Slack's Web API as the outbox needs it: post, edit, look up, respond; and views, which a waiting person needs at
+once. Never re-sends a write by itself.
 
 The SDK's own retries are off: on a dropped connection they post twice.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
@@ -23,6 +24,7 @@ Blocks = Sequence[dict[str, Any]]
 EVENT = "scrumbut_outbox"  # metadata type under which our key travels
 PAGE = 200
 CODE = re.compile(r"[a-z_]+")  # how Slack words a refusal
+VIEW_S = 2  # seconds that opening a view may take: what a person clicked to open it holds for three
 
 REMEDIES = {
     "not_in_channel": "Invite the bot there: /invite @scrumbut.",
@@ -35,6 +37,7 @@ REMEDIES = {
     "account_inactive": "Reinstall the app and set the new [slack] bot_token.",
     "missing_scope": "Add the scope under OAuth & Permissions and reinstall the app.",
     "no_such_subteam": "Check the user groups (S…) under [roles].",
+    "expired_trigger_id": "Ask again: a view opens within three seconds of the click, or not at all.",
     "restricted_action": "Ask a workspace admin to let the bot post there.",
 }
 
@@ -47,11 +50,22 @@ class Posted:
     ts: str
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Whose bot it is: the workspace, the Enterprise Grid organisation around it if there is one, the bot's own id."""
+
+    team: str
+    enterprise: str
+    bot_user: str
+
+
 class SlackClient:
     """One bot token. Every failure is an IntegrationError that says whether the write may have arrived."""
 
     def __init__(self, token: str, api_url: str, timeout_s: float) -> None:
         self._client = WebClient(token, base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])
+        self._hasty = WebClient(token, base_url=api_url, timeout=min(int(timeout_s) or 1, VIEW_S), retry_handlers=[])
+        self._installation: Installation | None = None
         self._hosts = {"hooks.slack.com", "files.slack.com", urlsplit(api_url).netloc}
         self._timeout_s = timeout_s
         self._channels: dict[str, str] = {}
@@ -89,6 +103,35 @@ class SlackClient:
             raise _unanswered(error) from None
         self._call(self._client.files_completeUploadExternal, files=[{"id": place["file_id"], "title": alt[:200]}])
         return str(place["file_id"])
+
+    def installation(self) -> Installation:
+        """Whose bot it is; asked once."""
+        if self._installation is None:
+            told = self._call(self._hasty.auth_test)
+            enterprise = told.get("enterprise_id") or ""
+            self._installation = Installation(told["team_id"], enterprise, told["user_id"])
+        return self._installation
+
+    def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
+        """Open a modal for whoever clicked; the trigger works once, within three seconds."""
+        self._call(self._hasty.views_open, trigger_id=trigger_id, view=view)
+
+    def update_view(self, view_id: str, view: Mapping[str, Any], external: bool = False) -> None:
+        """Show something else in an open modal, named by Slack's id or by the one we gave it; twice changes nothing."""
+        named = {"external_id" if external else "view_id": view_id}
+        self._call(self._hasty.views_update, view=view, **named)
+
+    def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
+        """Show a person's App Home; twice changes nothing."""
+        self._call(self._client.views_publish, user_id=user, view=view)
+
+    def unfurl(self, where: Mapping[str, str], unfurls: Mapping[str, Any]) -> None:
+        """Show what links in a message lead to; `where` is `{"channel", "ts"}` or `{"unfurl_id", "source"}`."""
+        self._call(self._client.chat_unfurl, unfurls=unfurls, **where)
+
+    def permalink(self, channel_id: str, ts: str) -> str:
+        """The lasting address of a message."""
+        return str(self._call(self._client.chat_getPermalink, channel=channel_id, message_ts=ts)["permalink"])
 
     def group_members(self, group: str) -> list[str]:
         """The ids of a user group's members."""
@@ -141,17 +184,21 @@ class SlackClient:
         for page in self._pages(self._client.conversations_list, exclude_archived=True, types=types):
             self._channels |= {found["name"]: found["id"] for found in page["channels"]}
 
-    def respond(self, response_url: str, text: str, blocks: Blocks) -> None:
-        """Answer a command to the person who typed it; works five times within 30 minutes, and only at Slack."""
+    def respond(self, response_url: str, text: str, blocks: Blocks, in_channel: bool = False) -> None:
+        """Answer where a person asked, seen by them alone or in the channel; works five times within 30 minutes, and
+        only at Slack. An IntegrationError of code "expired" tells that it works no more."""
         if urlsplit(response_url).netloc not in self._hosts:
             raise IntegrationError("Slack", "the response address is not Slack's.", permanent=True)
         hook = WebhookClient(response_url, timeout=int(self._timeout_s) or 1, retry_handlers=[])
         try:
-            answer = hook.send(text=text, blocks=list(blocks), response_type="ephemeral", replace_original=False)
+            seen_by = "in_channel" if in_channel else "ephemeral"
+            answer = hook.send(text=text, blocks=list(blocks), response_type=seen_by, replace_original=False)
         except (OSError, HTTPException) as error:
             raise _unanswered(error) from None
         if answer.status_code != 200:
-            raise IntegrationError("Slack", f"the response was refused ({answer.status_code}).", permanent=True)
+            what = f"the response was refused ({answer.status_code})."
+            code = "expired" if answer.status_code == 404 else ""
+            raise IntegrationError("Slack", what, permanent=True, code=code)
 
     def _pages(self, call: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
         cursor = ""

@@ -1,14 +1,18 @@
-"""What an experiment's one message in its channel says."""
+"""What an experiment's one message in its channel says, and what can be done there at a click."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backlog.experiment import Experiment, Stage
+from reports.buttons import Offer, line_buttons
 from reports.filters import UNKNOWN, cut, printable
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An experiment as its one message in the channel shows it; every field is ready text, empty for nothing."""
+    """An experiment as its one message in the channel shows it; every field is ready text, empty for nothing. `offers`
+    are the next sensible acts; the first stands out."""
 
     key: str
     title: str
@@ -22,6 +26,24 @@ class Card:
     age: str
     blocked: str
     result: str
+    offers: Sequence[Offer] = ()
+
+
+def next_acts(e: Experiment) -> list[Offer]:
+    """What is sensible to do next with an experiment: a label and the line that does it."""
+    key = e.key
+    details = ("Details", f"show {key}")
+    if e.stage.finished:
+        return [("Follow-up", f"new --follows={key}"), details]
+    if e.parked_since or e.stage is Stage.READY:
+        return [("Start", f"start {key}"), ("Edit", f"edit {key}"), details]
+    if e.stage in (Stage.IDEA, Stage.FRAMED):
+        acts = [("Frame", f"frame {key}"), ("Start", f"start {key}")]
+        return [*(reversed(acts) if e.stage is Stage.FRAMED else acts), details]
+    if e.stage is Stage.DECIDING:
+        acts = [("Decide", f"decide {key}"), ("Outcome", f"outcome {key}")]
+        return [*(acts if e.outcome else reversed(acts)), ("Snooze", f"snooze {key} 1d"), details]
+    return [("Checkpoint", f"checkpoint {key}"), ("Outcome", f"outcome {key}"), details]
 
 
 def card(shown: Card) -> dict[str, Any]:
@@ -39,4 +61,5 @@ def card(shown: Card) -> dict[str, Any]:
             ("Progress", cut(printable(shown.progress), 180) or "no runs yet"),
             ("Result", cut(printable(shown.result), 180) or "open"),
         ],
+        "buttons": line_buttons(shown.offers, primary=shown.offers[0][0] if shown.offers else ""),
     }

@@ -1,4 +1,4 @@
-"""A Slack workspace on loopback: the Web API methods a bot needs, response URLs and Socket Mode.
+"""A Slack workspace on loopback: the Web API methods a bot needs, views, response URLs and Socket Mode.
 
 Names of methods, arguments and errors are Slack's. It renders nothing and checks blocks by the documented limits;
 `judge` adds a stricter check.
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.faults import AFTER, Faults, bad_answer
+from sandbox.slack_views import View, Views
 
 Json = dict[str, Any]
 BLOCKS_MAX = 50
@@ -28,7 +29,7 @@ BLOCK_TYPES = {
 RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
 SCOPES = (
     "commands,chat:write,chat:write.public,channels:read,channels:history,files:write,groups:history,im:history,"
-    "im:write,users:read,usergroups:read"
+    "im:write,app_mentions:read,links:read,links:write,users:read,usergroups:read"
 )
 
 
@@ -82,6 +83,7 @@ class SlackSandbox:
         app_token: str = "xapp-sandbox",
         now: Callable[[], float] = time.time,
         judge: Callable[[list[Json]], list[str]] | None = None,
+        judge_view: Callable[[Json], list[str]] | None = None,
     ) -> None:
         self.bot_token, self.signing_secret, self.app_token = bot_token, signing_secret, app_token
         self.now, self.judge = now, judge
@@ -89,6 +91,8 @@ class SlackSandbox:
         self.users = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi"}
         self.channels = {c.id: c for c in (Channel("C0ML", "ml"), Channel("C0MGMT", "ml-managers"))}
         self.groups: dict[str, list[str]] = {"S0LEADS": ["U0BEN"]}
+        self.views = Views(now, judge_view)
+        self.unfurled: list[Json] = []
         self.ephemerals: list[Ephemeral] = []
         self.files: dict[str, File] = {}
         self.calls: list[Json] = []
@@ -167,7 +171,7 @@ class SlackSandbox:
         channel = self._channel(args, by_name=True)
         if not channel.member:
             raise Refusal("not_in_channel")
-        message = self._message(args) | {"ts": self._ts()}
+        message = self._message(args) | {"ts": self._ts(), "channel": channel.id}
         if args.get("thread_ts"):
             self._find(channel, args["thread_ts"])
             message["thread_ts"] = args["thread_ts"]
@@ -178,11 +182,65 @@ class SlackSandbox:
         """chat.update"""
         channel = self._channel(args)
         message = self._find(channel, args.get("ts", ""))
-        kept = {name: message[name] for name in ("ts", "thread_ts", "metadata") if name in message}
+        kept = {name: message[name] for name in ("ts", "thread_ts", "metadata", "channel") if name in message}
         message_now = self._message(args)
         message.clear()
         message.update(message_now, **kept, edited={"user": "U0BOT", "ts": self._ts()})
         return {"channel": channel.id, "ts": message["ts"], "text": message["text"]}
+
+    def permalink(self, args: Json) -> Json:
+        """chat.getPermalink"""
+        channel = self._channel(args)
+        message = self._find(channel, str(args.get("message_ts", "")))
+        link = f"https://sandbox.slack.com/archives/{channel.id}/p{message['ts'].replace('.', '')}"
+        return {"channel": channel.id, "permalink": link}
+
+    def chat_unfurl(self, args: Json) -> Json:
+        """chat.unfurl"""
+        self._scoped("links:write")
+        unfurls = _decoded(args.get("unfurls"))
+        if not isinstance(unfurls, dict) or not unfurls:
+            raise Refusal("missing_unfurls")
+        if not (args.get("channel") and args.get("ts")) and not (args.get("unfurl_id") and args.get("source")):
+            raise Refusal("missing_channel")
+        for shown in unfurls.values():
+            problems = check_blocks(shown["blocks"]) + (self.judge(shown["blocks"]) if self.judge else [])
+            if problems:
+                raise Refusal("invalid_blocks", response_metadata={"messages": problems})
+        self.unfurled.append({**args, "unfurls": unfurls})
+        return {}
+
+    def views_open(self, args: Json) -> Json:
+        """views.open"""
+        error, view = self.views.open(str(args.get("trigger_id", "")), _decoded(args.get("view")) or {})
+        return self._shown(error, view)
+
+    def views_update(self, args: Json) -> Json:
+        """views.update"""
+        view = self.views.find(args.get("view_id", ""), args.get("external_id", ""))
+        if view is None:
+            raise Refusal("not_found")
+        try:
+            self.views.change(view, _decoded(args.get("view")) or {})
+        except ValueError as error:
+            raise Refusal("invalid_arguments", response_metadata={"messages": [str(error)]}) from None
+        return self._shown("", view)
+
+    def views_publish(self, args: Json) -> Json:
+        """views.publish"""
+        if args.get("user_id") not in self.users:
+            raise Refusal("user_not_found")
+        return self._shown(*self.views.publish(args["user_id"], _decoded(args.get("view")) or {}))
+
+    def _shown(self, error: str, view: View | None) -> Json:
+        if view is None:
+            code, _, why = error.partition(": ")
+            raise Refusal(code, response_metadata={"messages": [why] if why else []})
+        return {"view": view.payload(self.team)}
+
+    def _scoped(self, needed: str) -> None:
+        if needed not in SCOPES.split(","):
+            raise Refusal("missing_scope", needed=needed, provided=SCOPES)
 
     def history(self, args: Json) -> Json:
         """conversations.history, newest first"""
@@ -348,7 +406,7 @@ class SlackSandbox:
         """What an acknowledgement or a response shows: to one person, or in the channel if it says so."""
         message = self._message(answer)
         if answer.get("response_type") == "in_channel":
-            self.channels[channel].messages.append(message | {"ts": self._ts()})
+            self.channels[channel].messages.append(message | {"ts": self._ts(), "channel": channel})
         else:
             self.ephemerals.append(Ephemeral(user, channel, message, float(self._ts())))
 
@@ -371,6 +429,11 @@ METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
     "auth.test": SlackSandbox.auth_test,
     "chat.postMessage": SlackSandbox.chat_post,
     "chat.update": SlackSandbox.chat_update,
+    "chat.getPermalink": SlackSandbox.permalink,
+    "chat.unfurl": SlackSandbox.chat_unfurl,
+    "views.open": SlackSandbox.views_open,
+    "views.update": SlackSandbox.views_update,
+    "views.publish": SlackSandbox.views_publish,
     "conversations.history": SlackSandbox.history,
     "conversations.replies": SlackSandbox.replies,
     "conversations.list": SlackSandbox.conversations,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from backlog.intent import Intent
 from backlog.issue import Issue
@@ -61,6 +61,16 @@ def find_issue(connection: Connection, key: str) -> Issue | None:
     """The issue of that key as last read; None where it was never pulled."""
     row = connection.execute(select(table).where(table.c.key == key.strip().upper())).mappings().first()
     return _issue(row) if row else None
+
+
+def search_issues(connection: Connection, words: str, limit: int) -> list[tuple[str, str]]:
+    """(key, summary) of issues that have those letters in either, the latest changed first."""
+    query = select(table.c.key, table.c.summary).order_by(table.c.updated.desc()).limit(limit)
+    if words:
+        query = query.where(
+            or_(*(column.icontains(words, autoescape=True) for column in (table.c.key, table.c.summary)))
+        )
+    return [(key, summary) for key, summary in connection.execute(query)]
 
 
 def mark_unreachable(connection: Connection, ids: Iterable[str], now: datetime) -> None:

@@ -181,6 +181,12 @@ def _aggregate(metric: Metric) -> Any:
     return func.max if metric.better is Better.UP else func.min
 
 
+def search_runs(connection: Connection, words: str, limit: int) -> list[str]:
+    """The names of runs that have those letters in them, the latest first."""
+    query = select(series.c.run).where(series.c.run.icontains(words, autoescape=True)).group_by(series.c.run)
+    return list(connection.scalars(query.order_by(func.max(series.c.id).desc()).limit(limit)))
+
+
 def save_source_state(connection: Connection, name: str, read_at: datetime | None, error: str) -> None:
     """Remember how the last read of a source went; a failure keeps the time of the last success."""
     values = {"name": name, "error": error, **({"read_at": read_at} if read_at else {})}

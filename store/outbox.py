@@ -37,10 +37,17 @@ class Effect:
     resent: bool
 
 
-def put(connection: Connection, target: str, kind: str, payload: Mapping[str, Any], now: datetime) -> int:
+def put(
+    connection: Connection,
+    target: str,
+    kind: str,
+    payload: Mapping[str, Any],
+    now: datetime,
+    not_before: datetime | None = None,
+) -> int:
     """Add an effect; returns its id. Effects of one target are delivered in the order they were put."""
     values = {"key": uuid4().hex, "target": target, "kind": kind, "payload": dict(payload), "state": PENDING}
-    start = {"attempt": 0, "created_at": now, "not_before": now, "resent": False}
+    start = {"attempt": 0, "created_at": now, "not_before": not_before or now, "resent": False}
     key = connection.execute(table.insert().values(**values, **start)).inserted_primary_key
     return int(key[0]) if key else 0
 
@@ -50,6 +57,15 @@ def put_latest(connection: Connection, target: str, kind: str, payload: Mapping[
     same = (table.c.target == target, table.c.kind == kind, table.c.state == PENDING, table.c.attempt == 0)
     connection.execute(update(table).where(*same).values(state=DROPPED))
     return put(connection, target, kind, payload, now)
+
+
+def take_waiting(connection: Connection, target: str, kind: str) -> Mapping[str, Any] | None:
+    """The payload of the effect that still waits for its first attempt, which is then left to the caller to put again
+    with what was added; None where none waits."""
+    waits = (table.c.target == target, table.c.kind == kind, table.c.state == PENDING, table.c.attempt == 0)
+    taken = update(table).where(*waits).values(state=DROPPED).returning(table.c.payload)
+    payload: Mapping[str, Any] | None = connection.scalar(taken)
+    return payload
 
 
 def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: timedelta) -> Effect | None:
@@ -113,6 +129,11 @@ def find_message(connection: Connection, name: str) -> tuple[str, str] | None:
     """(channel, ts) of a message that was delivered."""
     row = connection.execute(select(message).where(message.c.name == name)).first()
     return (row.channel, row.ts) if row else None
+
+
+def name_of_message(connection: Connection, channel: str, ts: str) -> str:
+    """The name under which the message there was put; empty for one that is not ours."""
+    return connection.scalar(select(message.c.name).where(message.c.channel == channel, message.c.ts == ts)) or ""
 
 
 def count_by_state(connection: Connection) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """People by the id their surface gives them, and deliveries already handled."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -64,6 +64,15 @@ def members_of(connection: Connection, names: Iterable[str]) -> list[str]:
 def forget_deliveries(connection: Connection, before: datetime) -> None:
     """Drop keys so old that their delivery cannot come again."""
     connection.execute(delivery.delete().where(delivery.c.at < before))
+
+
+def first_within(connection: Connection, key: str, now: datetime, span: timedelta) -> bool:
+    """Whether this happens for the first time in that span; remembers it when it does."""
+    statement = insert(connection, delivery).values(key=key, at=now)
+    changed = statement.on_conflict_do_update(
+        index_elements=["key"], set_={"at": now}, where=delivery.c.at <= now - span
+    )
+    return connection.execute(changed.returning(delivery.c.key)).first() is not None
 
 
 def first_delivery(connection: Connection, key: str, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Block Kit as others wrote it down, and the two limits their schema lacks."""
 
 import json
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -9,14 +10,18 @@ from jsonschema import Draft202012Validator
 from tests.shared import shared_folder
 
 MOST = {"message": 50, "view": 100}
+counted: Counter[str] = Counter()  # how many payloads of each surface were judged
 
 
 @cache
-def _validator() -> Draft202012Validator | None:
+def _validator(definition: str = "") -> Draft202012Validator | None:
     folder = shared_folder()
     if folder is None:
         return None
-    return Draft202012Validator(json.loads((folder / "truth/slack/block-kit.schema.json").read_text()))
+    schema = json.loads((folder / "truth/slack/block-kit.schema.json").read_text())
+    if definition:
+        schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
+    return Draft202012Validator(schema)
 
 
 def problems(blocks: list[dict[str, Any]], surface: str = "message") -> list[str]:
@@ -27,7 +32,21 @@ def problems(blocks: list[dict[str, Any]], surface: str = "message") -> list[str
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(ids) != len(set(ids)):
         found.append("block_ids are not unique")
+    for block in blocks:
+        actions = [element.get("action_id") for element in block.get("elements", ()) if "action_id" in element]
+        if len(actions) != len(set(actions)):
+            found.append("action_ids of one block are not unique")
     validator = _validator()
     if validator and blocks:
         found += [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(blocks)]
+    counted[surface] += 1
+    return found
+
+
+def view_problems(view: dict[str, Any]) -> list[str]:
+    """What Slack would refuse of a modal or a Home."""
+    found = problems(view.get("blocks", []), "view")
+    validator = _validator(f"{view.get('type')}_view")
+    if validator:
+        found += [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(view)]
     return found

@@ -136,7 +136,9 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
         def make(deployment: str = "cloud", config: str = CONFIG) -> World:
             clock = TestClock()
-            slack = SlackSandbox(now=lambda: clock().timestamp(), judge=blockkit.problems)
+            slack = SlackSandbox(
+                now=lambda: clock().timestamp(), judge=blockkit.problems, judge_view=blockkit.view_problems
+            )
             jira = JiraSandbox(deployment, now=clock)
             jiras.append(jira)
             if judge := jira_judge(deployment):

@@ -117,7 +117,7 @@ def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
     with ExitStack() as running:
 
         def make(socket_mode: bool = False) -> Place:
-            slack, jira = SlackSandbox(judge=blockkit.problems), JiraSandbox()
+            slack, jira = SlackSandbox(judge=blockkit.problems, judge_view=blockkit.view_problems), JiraSandbox()
             slack_url = running.enter_context(serving(slack.app))
             jira_url = running.enter_context(serving(jira.app))
             slack.socket_url = slack_url.replace("http:", "ws:")

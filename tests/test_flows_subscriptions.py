@@ -1,17 +1,12 @@
 """Who hears of what: notices, digests, quiet hours, reminders. Ana owns, Ben is on the team."""
 
-import json
-import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-import httpx2
 import pytest
 
 from backlog.errors import BacklogError
 from backlog.local_time import read_digest, read_quiet
-from sandbox.slack_edge import sign
 from tests.conftest import World, _text
 
 
@@ -27,21 +22,10 @@ def wait(world: World, **span: float) -> None:
     world.settle()
 
 
-def click(world: World, message: dict[str, Any], action_id: str, user: str = "U0BEN") -> str:
+def click(world: World, message: dict[str, Any], label: str, user: str = "U0BEN") -> str:
     """Click a button of a message, and read what only that person is answered."""
-    actions = next(block for block in message["blocks"] if block["type"] == "actions")
-    button = next(element for element in actions["elements"] if element["action_id"] == action_id)
-    payload = {
-        "type": "block_actions", "user": {"id": user, "username": world.slack.users[user], "team_id": "T0SANDBOX"},
-        "team": {"id": "T0SANDBOX", "domain": "sandbox"}, "trigger_id": f"{time.time_ns()}", "api_app_id": "A0",
-        "container": {"type": "message"}, "channel": {"id": "C0ML"},
-        "response_url": world.edge._sandbox_url + world.slack.response_path(user, "C0ML"),
-        "actions": [{**button, "block_id": "b", "action_ts": "1"}],
-    }  # fmt: skip
-    body = urlencode({"payload": json.dumps(payload)}).encode()
-    headers = sign(world.slack.signing_secret, body, time.time())
     before = len(world.slack.ephemerals)
-    assert httpx2.post(f"{world.web_url}/slack/events", content=body, headers=headers).status_code == 200
+    assert world.edge.click(label, message, user).status == 200
     world.settle()
     return "\n".join(_text(ephemeral.message) for ephemeral in world.slack.ephemerals[before:])
 
@@ -144,7 +128,7 @@ def test_a_channel_hears_of_everybody_and_any_of_its_people_may_end_it(world: Wo
     (message,) = told(world, "ml-managers")
     assert "ana created: Char-level tokens raise recall" in message
     posted = world.slack.messages("ml-managers")[0]
-    assert "No more of everything." in click(world, posted, "unsubscribe")
+    assert "No more of everything." in click(world, posted, "Unsubscribe")
     world.type('new "Another"')
     wait(world, minutes=2)
     assert len(told(world, "ml-managers")) == 1
@@ -155,8 +139,8 @@ def test_the_button_under_a_notice_ends_it_and_a_second_click_says_so(world: Wor
     world.type('new "Char-level tokens raise recall"')
     wait(world, minutes=2)
     notice = world.slack.messages("@ben")[0]
-    assert "No more of everything." in click(world, notice, "unsubscribe")
-    assert 'You follow nothing called "1".' in click(world, notice, "unsubscribe")
+    assert "No more of everything." in click(world, notice, "Unsubscribe")
+    assert 'You follow nothing called "1".' in click(world, notice, "Unsubscribe")
     assert "You follow nothing yet." in world.type("subscribe", user="U0BEN")
 
 
@@ -213,7 +197,7 @@ def test_a_waiting_decision_reminds_its_decider_until_it_is_taken(world: World) 
 def test_a_snoozed_reminder_comes_back_when_its_time_is_over(world: World) -> None:
     waiting(world)
     wait(world, hours=25)
-    answered = click(world, world.slack.messages("@ana")[0], "snooze", user="U0ANA")
+    answered = click(world, world.slack.messages("@ana")[0], "Snooze EXP-1, 1 day", user="U0ANA")
     assert "You hear of EXP-1 again in 1d, if it still waits." in answered
     world.type("snooze EXP-1 5d")
     wait(world, days=4)

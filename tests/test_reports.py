@@ -207,7 +207,20 @@ def test_a_template_of_ones_own_is_used(tmp_path: Path) -> None:
 
 def test_a_card_keeps_its_height_and_its_text_is_only_text() -> None:
     empty = Card("EXP-1", "t", "idea", "", "", "", "", "", "", "", "", "")
-    full = Card("EXP-1", HOSTILE, "running", "churn", "ana", "ML-1", "https://x/ML-1", *[HOSTILE] * 5)
+    full = Card(
+        "EXP-1",
+        HOSTILE,
+        "running",
+        "churn",
+        "ana",
+        "ML-1",
+        "https://x/ML-1",
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+    )
     heights = set()
     for card in (empty, full):
         message = render_card(card)

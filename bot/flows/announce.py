@@ -3,6 +3,8 @@
 Writes outbox rows into the act's own transaction; nothing leaves before that is committed.
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,8 +12,8 @@ from sqlalchemy import Connection
 from backlog.experiment import Entry, Experiment
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
-from reports.card import Card
-from reports.filters import mrkdwn
+from reports.card import Card, next_acts
+from reports.filters import cut, mrkdwn
 from reports.rendering import render_card
 from store import outbox
 from store.people import load_people
@@ -19,6 +21,7 @@ from store.people import load_people
 # Framing and editing show on the card alone; a decision gets a message of its own.
 ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
+BURST = timedelta(seconds=15)  # how long a line waits for others that go into the same message
 JIRA = "Jira"  # who acts where a change comes from there
 # What the issue shares or is told of; see `sync_issue`.
 SHARED = {
@@ -40,7 +43,7 @@ def announce(connection: Connection, services: Services, experiment: Experiment,
 
 def post(connection: Connection, services: Services, target: str, text: str) -> None:
     """Say one thing in the channel."""
-    outbox.put(connection, target, "slack.post", {"channel": services.channel, **_sentence(text)}, services.now())
+    outbox.put(connection, target, "slack.post", {"channel": services.channel, **_sentences([text])}, services.now())
 
 
 def _tell_slack(
@@ -52,24 +55,33 @@ def _tell_slack(
     people: dict[str, str],
 ) -> None:
     name, now = f"slack:card:{experiment.key}", services.now()
-    message = render_card(_card(connection, services, experiment, people))
+    message = render_card(card_of(connection, services, experiment, people))
     outbox.put_latest(connection, name, "slack.card", {"channel": services.channel, "name": name, **message}, now)
     if entry.act not in ONLY_ON_CARD:
-        reply = {"channel": services.channel, "thread": name, **_sentence(f"{who} {entry.act}: {entry.text}")}
-        outbox.put(connection, name, "slack.post", reply, now)
+        _tell_thread(connection, services, name, f"{who} {entry.act}: {entry.text}".rstrip(": "))
     if entry.act == "decided":
         said = f"{experiment.key} {experiment.title} is decided: {entry.text}\nLearning: {experiment.learning}\n{who}"
         post(connection, services, f"slack:decision:{experiment.key}", said)
 
 
-def _sentence(text: str) -> dict[str, Any]:
+def _tell_thread(connection: Connection, services: Services, card: str, line: str) -> None:
+    """Say it in the card's thread, in one message with what else happens within a moment."""
+    target = f"{card}:thread"
+    waiting = outbox.take_waiting(connection, target, "slack.post")
+    lines = [*(waiting["lines"] if waiting else ()), line]
+    reply = {"channel": services.channel, "thread": card, "lines": lines, **_sentences(lines)}
+    outbox.put(connection, target, "slack.post", reply, services.now(), services.now() + BURST)
+
+
+def _sentences(lines: Sequence[str]) -> dict[str, Any]:
     """A message that says just this; as rich text, so that nothing in it becomes markup or a mention."""
-    line = text.rstrip(": ")[:2_900]
-    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": line}]}
-    return {"text": mrkdwn(line), "blocks": [{"type": "rich_text", "elements": [section]}]}
+    text = cut("\n".join(lines), 2_900)
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"text": mrkdwn(text), "blocks": [{"type": "rich_text", "elements": [section]}]}
 
 
-def _card(connection: Connection, services: Services, e: Experiment, people: dict[str, str]) -> Card:
+def card_of(connection: Connection, services: Services, e: Experiment, people: Mapping[str, str]) -> Card:
+    """The experiment's card as it stands now."""
     age = e.age_days(services.now())
     appetite = services.rules.appetite_days.get(e.appetite)
     ages = [f"{age} d old" if age is not None else "", f"appetite {e.appetite} ({appetite} d)" if appetite else ""]
@@ -88,6 +100,7 @@ def _card(connection: Connection, services: Services, e: Experiment, people: dic
         age=", ".join(part for part in ages if part),
         blocked=e.blocked_reason or (f"parked, {e.parked_reason}" if e.parked_since else ""),
         result=". ".join(part for part in (found, decided) if part),
+        offers=next_acts(e),
     )
 
 

@@ -67,10 +67,11 @@ def create_experiment(
     appetite: str = "",
     parent: str = "",
     project: str = "",
+    note: str = "",
     dry_run: bool = False,
 ) -> Changed:
-    """Put an idea on the backlog and its card into the channel, and order its issue where a Jira project is named; a
-    dry run checks it and leaves nothing."""
+    """Put an idea on the backlog and its card into the channel, with a first note if there is one, and order its issue
+    where a Jira project is named; a dry run checks it and leaves nothing."""
     with acting(services, caller) as connection:
         goal_key = find_goal(connection, goal).key if goal else ""
         parent_key = find_experiment(connection, parent).key if parent else ""
@@ -84,6 +85,10 @@ def create_experiment(
             connection.rollback()
         else:
             announce(connection, services, experiment, entry)
+        if note and not dry_run:
+            noted = lifecycle.note(experiment, caller.id, services.now(), note)
+            experiment = save_entry(connection, experiment, noted)
+            announce(connection, services, experiment, noted)
     return Changed(experiment, entry)
 
 

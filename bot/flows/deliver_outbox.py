@@ -224,9 +224,12 @@ def _upload(services: Services, effect: Effect) -> str:
 
 def _thread(services: Services, payload: Mapping[str, Any]) -> str:
     if not payload.get("thread"):
-        return ""
+        return str(payload.get("thread_ts", ""))
     with services.database.read() as connection:
         found = outbox.find_message(connection, payload["thread"])
+        coming = outbox.is_waiting(connection, payload["thread"])
+    if found is None and coming:
+        raise IntegrationError("Slack", "the message it answers is not posted yet.")
     if found is None:
         # Its first message went astray for good; an answer without it would stand alone in the channel.
         raise IntegrationError("Slack", "the message it answers was never posted.", permanent=True)
@@ -262,7 +265,26 @@ def _find_card(services: Services, effect: Effect) -> Result | None:
 
 
 def _respond(services: Services, effect: Effect) -> Result:
-    _slack(services).respond(effect.payload["response_url"], effect.payload["text"], effect.payload["blocks"])
+    """Answer where a person asked, or in a message to them where that place takes no answers any more."""
+    p = effect.payload
+    try:
+        if p["response_url"]:
+            _slack(services).respond(p["response_url"], p["text"], p["blocks"], p.get("in_channel", False))
+            return {}
+    except IntegrationError as error:
+        if error.code != "expired" or not p.get("user"):
+            raise
+    _slack(services).post(p["user"], p["text"], p["blocks"], effect.key)
+    return {}
+
+
+def _home(services: Services, effect: Effect) -> Result:
+    _slack(services).publish_home(effect.payload["user"], effect.payload["view"])
+    return {}
+
+
+def _unfurl(services: Services, effect: Effect) -> Result:
+    _slack(services).unfurl(effect.payload["where"], effect.payload["unfurls"])
     return {}
 
 
@@ -355,6 +377,8 @@ DELIVERIES: Mapping[str, Delivery] = {
     "slack.post": Delivery(_post, _find_post),
     "slack.card": Delivery(_card, _find_card),
     "slack.respond": Delivery(_respond, at_most_once=True),
+    "slack.home": Delivery(_home, harmless=True),
+    "slack.unfurl": Delivery(_unfurl, at_most_once=True),
     "jira.comment": Delivery(_comment, _find_comment),
     "jira.remote_link": Delivery(_remote_link, harmless=True),
     "jira.sync": Delivery(_sync, harmless=True),

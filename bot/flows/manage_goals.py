@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from backlog.errors import BacklogError
+from backlog.errors import BacklogError, Incomplete
 from backlog.goal import Goal, Mark, check_goal_key
 from backlog.lifecycle import UNDO_WITHIN
 from bot.flows.services import Caller, Services, acting
@@ -24,7 +24,7 @@ def state_goal(services: Services, caller: Caller, goal: Goal) -> Goal:
 def mark_ready(services: Services, caller: Caller, key: str, marks: Mapping[str, Mark]) -> Goal:
     """Answer readiness questions of a goal; those not named keep their answers."""
     if not marks:
-        raise BacklogError("Nothing to mark.", f'/exp goal ready {key} --labels yes --access "from 1 May"')
+        raise Incomplete("Nothing to mark.", f'/exp goal ready {key} --labels yes --access "from 1 May"')
     with acting(services, caller) as connection:
         goal = find_goal(connection, key)
         changes = {"readiness": {**goal.readiness, **marks}}
@@ -34,7 +34,7 @@ def mark_ready(services: Services, caller: Caller, key: str, marks: Mapping[str,
 def change_goal(services: Services, caller: Caller, key: str, changes: Mapping[str, Any], why: str) -> Goal:
     """Change fields of a goal; the old values stay on its timeline."""
     if not changes:
-        raise BacklogError("Nothing to change.", f'/exp goal edit {key} --target 0.82 "new contract"')
+        raise Incomplete("Nothing to change.", f'/exp goal edit {key} --target 0.82 "new contract"')
     with acting(services, caller) as connection:
         return edit_goal(connection, find_goal(connection, key), caller.id, services.now(), changes, why)
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from backlog.cadence import read_span
 from backlog.errors import BacklogError, NotFound
 from backlog.metric import Metric, Reading
@@ -29,18 +31,28 @@ class Trial:
 
 def define_metric(services: Services, caller: Caller, metric: Metric) -> Metric:
     """Add a metric to a goal. Raises BacklogError for an unknown source or a direction the goal contradicts."""
+    with acting(services, caller) as connection:
+        return add_metric(connection, _checked(connection, services, metric))
+
+
+def check_metric(services: Services, metric: Metric) -> Metric:
+    """The metric as it would be added; raises as adding it would."""
+    with services.database.read() as connection:
+        return _checked(connection, services, metric)
+
+
+def _checked(connection: Connection, services: Services, metric: Metric) -> Metric:
     if metric.source not in services.sources:
         known = ", ".join(services.sources) or "none yet"
         raise BacklogError(
             f'There is no source "{metric.source}". Sources: {known}.', "Add it as [[sources]] in config.toml."
         )
     _check_every(metric, services.sources[metric.source])
-    with acting(services, caller) as connection:
-        goal = find_goal(connection, metric.goal)
-        if goal.metric == metric.name and goal.better and goal.better is not metric.better:
-            way = f"{goal.key} goes from {goal.baseline:g} to {goal.target:g}"
-            raise BacklogError(f"{way}, so {metric.name} is better {goal.better}.", f"--better {goal.better}")
-        return add_metric(connection, replace(metric, goal=goal.key))
+    goal = find_goal(connection, metric.goal)
+    if goal.metric == metric.name and goal.better and goal.better is not metric.better:
+        way = f"{goal.key} goes from {goal.baseline:g} to {goal.target:g}"
+        raise BacklogError(f"{way}, so {metric.name} is better {goal.better}.", f"--better {goal.better}")
+    return replace(metric, goal=goal.key)
 
 
 def try_metric(services: Services, name: str, goal: str, environment: str) -> Trial:
@@ -53,6 +65,11 @@ def try_metric(services: Services, name: str, goal: str, environment: str) -> Tr
             f'There is no metric "{name}"{f" on goal {goal}" if goal else ""}.',
             f"/exp metric add {name} --goal GOAL --source SOURCE --key KEY",
         )
+    return read_once(services, metric)
+
+
+def read_once(services: Services, metric: Metric) -> Trial:
+    """Read a metric that need not be stored. Raises what the source says is wrong."""
     plan = services.sources.get(metric.source)
     if plan is None:
         raise BacklogError(

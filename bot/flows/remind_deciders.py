@@ -8,14 +8,13 @@ from backlog.experiment import Experiment, Stage, Wanted
 from backlog.subscription import LINES, Reminded, deciders_of, fitting, is_reminded
 from bot.flows.services import Services
 from bot.roles import SLACK_ID, Role
-from reports.notice import Button, notice
+from reports.notice import notice
 from store import outbox
 from store.dialect import serialise
 from store.experiments import load_experiments
 from store.people import members_of
 from store.subscriptions import load_quiet_hours, load_reminded, save_reminded
 
-SNOOZE = "snooze"  # the action of the button, whose value is the experiment's key
 NEVER = Reminded()
 
 
@@ -48,10 +47,10 @@ def _due(connection: Connection, services: Services) -> Mapping[str, Sequence[Ex
 def _remind(connection: Connection, services: Services, person: str, waiting: Sequence[Experiment]) -> None:
     now = services.now()
     lines = [f"{e.key} {e.title}: {f'{e.outcome}, {e.learning}' if e.outcome else 'no outcome yet'}" for e in waiting]
-    buttons = [Button(SNOOZE, f"Snooze {e.key}, 1 day", e.key) for e in waiting[:LINES]]
+    offers = [(f"Snooze {e.key}, 1 day", f"snooze {e.key}") for e in waiting[:LINES]]
     hint = f'/exp decide {waiting[0].key} adopt|stop|iterate "why", or /exp snooze {waiting[0].key} 3d'
     headline = "A decision waits for you" if len(waiting) == 1 else f"{len(waiting)} decisions wait for you"
-    message = notice(headline, fitting(lines), hint, buttons)
+    message = notice(headline, fitting(lines), hint, offers)
     outbox.put(connection, f"slack:notice:{person}", "slack.post", {"channel": person, **message}, now)
     for experiment in waiting:
         save_reminded(connection, person, experiment.key, at=now)

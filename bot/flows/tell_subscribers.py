@@ -17,14 +17,12 @@ from backlog.subscription import (
     notice_lines,
 )
 from bot.flows.services import Services
-from reports.notice import Button, notice
+from reports.notice import notice
 from store import ledger, outbox
 from store.dialect import serialise
 from store.experiments import load_by_numbers, load_news, load_timeline_until
 from store.people import load_people
 from store.subscriptions import load_quiet_hours, load_subscriptions, mark_told
-
-UNSUBSCRIBE = "unsubscribe"  # the action of the button
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +91,9 @@ def _tell(connection: Connection, services: Services, due: Due) -> bool:
         return False
     rhythm = f", {subscription.digest}" if subscription.digest else ""
     hint = f"You follow {subscription.scope}{rhythm}. Hear no more: /exp unsubscribe {subscription.id}"
-    button = Button(UNSUBSCRIBE, "Unsubscribe", str(subscription.id))
+    offer = ("Unsubscribe", f"unsubscribe {subscription.id}")
     headline = "What is different" if due.period else "News" if len(lines) > 1 else lines[0]
-    message = notice(headline, lines if headline != lines[0] else (), hint, [button])
+    message = notice(headline, lines if headline != lines[0] else (), hint, [offer])
     target = f"slack:notice:{subscription.target}"
     outbox.put(connection, target, "slack.post", {"channel": subscription.target, **message}, now)
     return True

@@ -1,34 +1,30 @@
 """The buttons of reports: a reviewer's three before one goes out. Each is a verb, typed by whoever clicks."""
 
-from typing import Any
+import re
 
 from slack_bolt import Ack, App
 
-from bot.flows.services import Services
-from bot.slack.notices import answer_click
+from bot.flows.services import Caller
+from bot.slack.answers import perform, tell
+from bot.slack.buttons import clicked
+from bot.slack.desk import Desk, Payload, place_of, told
 from reports.review import APPROVE, EDIT, LINE, SKIP
 
+VERBS = {APPROVE: "approve", SKIP: "skip", EDIT: "line"}
 
-def add_report_buttons(app: App, services: Services) -> None:
-    """Let the app handle their clicks."""
 
-    @app.action(APPROVE)
-    def on_approve(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+def register(app: App, desk: Desk) -> None:
+    """Listen to their clicks."""
+
+    @app.action(re.compile("|".join(VERBS)))
+    def on_review(ack: Ack, body: Payload) -> None:
+        clicked(desk, body, review)
         ack()
-        answer_click(services, body, ["report", "approve", "--id", str(action.get("value", ""))])
-
-    @app.action(SKIP)
-    def on_skip(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
-        ack()
-        answer_click(services, body, ["report", "skip", "--id", str(action.get("value", ""))])
-
-    @app.action(EDIT)
-    def on_edit(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
-        ack()
-        answer_click(services, body, ["report", "line", "--id", str(action.get("value", "")), "--", _line_in(body)])
 
 
-def _line_in(body: dict[str, Any]) -> str:
-    """What the field above the buttons holds when they are pressed."""
-    values = (body.get("state") or {}).get("values") or {}
-    return str(((values.get(LINE) or {}).get(LINE) or {}).get("value") or "")
+def review(desk: Desk, caller: Caller, body: Payload) -> None:
+    """Do what the reviewer clicked; what the field above the buttons holds goes along with an edit."""
+    action, report = told(body, "actions", 0, "action_id"), told(body, "actions", 0, "value")
+    line = ["--", told(body, "state", "values", LINE, LINE, "value")] if action == EDIT else []
+    words, place = ["report", VERBS[action], "--id", report, *line], place_of(body)
+    tell(desk.services, caller, perform(desk.services, caller, words, place), place)

@@ -5,7 +5,18 @@ Add a verb as a click command on `exp` in the file of its family, or a new file 
 
 from bot.verbs import decisions, experiments, goals, metrics, reading, reporting, scheduling, subscriptions, syncing
 from bot.verbs.answer import Answer, Table
-from bot.verbs.grammar import Deferred, Request, answer, exp, help_option, split_line
+from bot.verbs.grammar import (
+    Deferred,
+    Request,
+    answer,
+    exp,
+    find_verb,
+    help_option,
+    in_line,
+    split_line,
+    typed_so_far,
+    without_controls,
+)
 
 for _verb in exp.commands.values():
     help_option(_verb)
@@ -19,7 +30,9 @@ __all__ = [
     "decisions",
     "exp",
     "experiments",
+    "find_verb",
     "goals",
+    "in_line",
     "metrics",
     "reading",
     "reporting",
@@ -27,4 +40,6 @@ __all__ = [
     "split_line",
     "subscriptions",
     "syncing",
+    "typed_so_far",
+    "without_controls",
 ]

@@ -21,26 +21,32 @@ class Table:
         return "\n".join([*lines, f"… and {hidden} more"] if hidden else lines)
 
 
+Problem = Literal["", "refused", "wrong use", "incomplete"]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer: a first line, facts under it, a table, more lines, and `data` for scripts (`--json`).
 
-    `problem` marks a refusal; `message` is a report ready for Slack as {"text", "blocks"}, where one was asked
-    for. All text is plain: a surface must not read markup into it.
+    `problem` marks a refusal, "incomplete" one that only lacks words, and `about` is the parameter it is about, where
+    that is known; `offers` are lines that could be typed next, each with its label; `message` is a report ready for
+    Slack as {"text", "blocks"}, where one was asked for. All text is plain: a surface must not read markup into it.
     """
 
     text: str
     facts: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     more: tuple[str, ...] = ()
-    problem: Literal["", "refused", "wrong use"] = ""
+    problem: Problem = ""
+    about: str = ""
+    offers: tuple[tuple[str, str], ...] = ()
     message: Mapping[str, Any] | None = None
     data: Any = field(default=None, compare=False)
 
 
-def refusal(what: str, remedy: str = "", problem: Literal["refused", "wrong use"] = "refused") -> Answer:
+def refusal(what: str, remedy: str = "", problem: Problem = "refused", about: str = "") -> Answer:
     """A refusal in plain words, with its remedy."""
-    return Answer(what, more=tuple(remedy.splitlines()), problem=problem)
+    return Answer(what, more=tuple(remedy.splitlines()), problem=problem, about=about)
 
 
 def table_of(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from backlog.errors import BacklogError
+from backlog.errors import BacklogError, Incomplete
 from backlog.experiment import Experiment, Kind, Stage
 from backlog.policy import APPETITE_DAYS
 from backlog.priority import SCORES, priority_of
@@ -17,7 +17,7 @@ from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
 from bot.flows.subscribe import default_goal
 from bot.verbs.answer import Answer
-from bot.verbs.grammar import Request, exp
+from bot.verbs.grammar import Deferred, Request, exp
 
 F = TypeVar("F", bound=Callable[..., Any])
 pass_request = click.make_pass_decorator(Request)
@@ -42,6 +42,7 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @click.option("--appetite", type=APPETITES, help="How long we bet before looking again.")
 @click.option("--jira", "project", default="", help="Make an issue for it in this Jira project.")
 @click.option("--follows", "parent", default="", help="The experiment it follows from.")
+@click.option("--note", default="", help="A first note that goes with it.")
 @click.option("--dry-run", is_flag=True, help="Only show the nearest past ones; nothing is created.")
 @pass_request
 def new(request: Request, /, title: tuple[str, ...], dry_run: bool, **fields: Any) -> Answer:
@@ -221,7 +222,7 @@ def note(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
     return said(done, f"Noted on {done.experiment.key}.")
 
 
-@exp.command("link", slow=True)
+@exp.command("link")
 @click.argument("key")
 @click.argument("issue_key", metavar="ISSUE", default="")
 @click.option("--create", "project", default="", help="Make a new issue for it in this project.")
@@ -233,7 +234,9 @@ def link(request: Request, /, key: str, issue_key: str, project: str, instead: b
         experiment = create_issue(request.services, request.caller, key, project)
         return Answer(f"{experiment.key} gets an issue in {project.upper()}.", data={"key": experiment.key})
     if not issue_key:
-        raise BacklogError("Which issue?", f"/exp link {key} ML-345, or /exp link {key} --create ML")
+        raise Incomplete("Which issue?", f"/exp link {key} ML-345, or /exp link {key} --create ML")
+    if request.may_defer:
+        raise Deferred
     done = link_issue(request.services, request.caller, key, issue_key, instead)
     return said(done, f"{done.experiment.key} is linked to {done.experiment.issue_key}.")
 

@@ -43,7 +43,7 @@ def add(request: Request, /, key: str, statement: tuple[str, ...], **fields: Any
     return Answer(f"Goal {done.key}: {done.statement}", more=(f"Next: {ask}",), data={"key": done.key})
 
 
-@goal.command("show")
+@goal.command("show", reads=True)
 @click.argument("key", required=False)
 @pass_request
 def show(request: Request, /, key: str | None) -> Answer:

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from backlog.errors import BacklogError
+from backlog.errors import BacklogError, Incomplete
 from bot.flows.read_backlog import people_by_id
 from bot.flows.services import Caller, Services
-from bot.verbs.answer import Answer, refusal
+from bot.verbs.answer import Answer, Problem, refusal
 from integrations.http import IntegrationError
 
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
@@ -45,11 +45,12 @@ class Deferred(Exception):
 
 
 class Verb(click.Command):
-    """A verb. `slow` ones go over the network, so a surface that must answer at once defers them."""
+    """A verb. `slow` ones go over the network, so a surface that must answer at once defers them; one that only
+    `reads` may be asked again."""
 
-    def __init__(self, *args: Any, slow: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, slow: bool = False, reads: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.slow = slow
+        self.slow, self.reads = slow, reads
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb, or refuse to run it now."""
@@ -97,10 +98,19 @@ def _task(verb: str) -> int:
 def menu() -> Answer:
     """All verbs by what one wants to do."""
     facts = tuple((name, exp.commands[name].get_short_help_str(limit=80)) for name in sorted(exp.commands, key=_task))
-    return Answer("What would you like to do?", facts=facts, more=("/exp VERB --help tells more about one.",))
+    more = ("/exp VERB --help tells more about one.",)
+    return Answer("What would you like to do?", facts=facts, more=more, offers=TASKS)
 
 
-@exp.command("help")
+# What the menu offers at a click.
+TASKS = (
+    ("New experiment", "new"), ("My experiments", "mine"), ("All experiments", "list"), ("Checkpoint", "checkpoint"),
+    ("Outcome", "outcome"), ("Decide", "decide"), ("New goal", "goal add"), ("Goals", "goal show"),
+    ("New metric", "metric add"), ("Preview the report", "report preview"), ("Schedule a report", "schedule add"),
+)  # fmt: skip
+
+
+@exp.command("help", reads=True)
 def help_() -> Answer:
     """This menu."""
     return menu()
@@ -109,7 +119,7 @@ def help_() -> Answer:
 def split_line(line: str) -> list[str]:
     """The words of a line. Curly quotes, long dashes and Slack's `<@U1|ana>` are read as they were meant; a quote
     inside a word ("it's") is a letter."""
-    text = CONTROL.sub(" ", line)
+    text = without_controls(line)
     text = LINK.sub(lambda match: match[1] or match[2], text)
     text = CHANNEL.sub(lambda match: f"#{match[1]}", text)
     text = USER.sub(lambda match: f"@{match[1]}", text)
@@ -117,6 +127,41 @@ def split_line(line: str) -> list[str]:
     for entity, char in ENTITIES:
         text = text.replace(entity, char)
     return [match[2] if match[1] is None else match[1].replace('\\"', '"') for match in TOKEN.finditer(text)]
+
+
+def in_line(words: Sequence[str]) -> str:
+    """The line that is split into those words."""
+    quoted = ('"' + word.replace('"', '\\"') + '"' if not word or set(word) & set(' \t\n"') else word for word in words)
+    return " ".join(quoted)
+
+
+def without_controls(text: str) -> str:
+    """The text with a space for every control character but line breaks and tabs."""
+    return CONTROL.sub(" ", text)
+
+
+def find_verb(words: Sequence[str]) -> tuple[str, Verb, list[str]] | None:
+    """The verb's full name ("goal add"), the verb and the words after it; None where there is no such verb."""
+    found: click.Command = exp
+    path, rest = [], list(words)
+    context = click.Context(exp)
+    while isinstance(found, Verbs) and rest:
+        try:
+            name, found, rest = found.resolve_command(context, rest)
+        except click.UsageError:
+            return None
+        path.append(name)
+    return (" ".join(path), found, rest) if isinstance(found, Verb) else None
+
+
+def typed_so_far(words: Sequence[str]) -> dict[str, Any]:
+    """What a line gives a verb, by parameter; what is missing or cannot be read is left out."""
+    found = find_verb(words)
+    if found is None:
+        return {}
+    name, verb, rest = found
+    context = verb.make_context(name, rest, token_normalize_func=str.lower, resilient_parsing=True)
+    return {param: value for param, value in context.params.items() if value not in (None, "", ())}
 
 
 def answer(words: Sequence[str], request: Request) -> Answer:
@@ -133,10 +178,15 @@ def answer(words: Sequence[str], request: Request) -> Answer:
         return Answer("")
     except HelpAsked as asked:
         return Answer(asked.usage)
+    except click.BadParameter as error:
+        lacks = isinstance(error, click.MissingParameter)
+        about = error.param.name if error.param else None
+        return refusal(error.format_message(), _usage_of(error), "incomplete" if lacks else "wrong use", about or "")
     except click.ClickException as error:
         return refusal(error.format_message(), _usage_of(error), "wrong use")
     except BacklogError as error:
-        return refusal(_with_names(error.what, request), error.remedy)
+        problem: Problem = "incomplete" if isinstance(error, Incomplete) else "refused"
+        return refusal(_with_names(error.what, request), error.remedy, problem)
     except IntegrationError as error:
         return refusal(f"{error.service}: {error.what}", error.remedy)
 

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from backlog.metric import DEV, Aggregation, Better, Metric
-from bot.flows.manage_metrics import Trial, define_metric, try_metric
+from bot.flows.manage_metrics import Trial, check_metric, define_metric, read_once, try_metric
 from bot.verbs.answer import Answer, Table, table_of
 from bot.verbs.experiments import pass_request
-from bot.verbs.grammar import Request, exp
+from bot.verbs.grammar import Deferred, Request, exp
 
 AGGREGATIONS = click.Choice([aggregation.value for aggregation in Aggregation], case_sensitive=False)
 DIRECTIONS = click.Choice([better.value for better in Better], case_sensitive=False)
@@ -33,24 +33,33 @@ def metric() -> None:
 @click.option("--tolerance", type=float, help="The gap between dev and prod that still counts as parity.")
 @click.option("--scope", default="", help="What the source reads: an MLflow experiment's name, a W&B team/project.")
 @click.option("--every", default="", help="How often it is read, where less often than its source: 1d.")
+@click.option("--dry-run", is_flag=True, help="Read it once and show the raw values; nothing is stored.")
 @pass_request
-def add(request: Request, /, **fields: Any) -> Answer:
+def add(request: Request, /, dry_run: bool, **fields: Any) -> Answer:
     """Track a metric: /exp metric add recall --goal churn --source mlflow --key val_recall"""
     wanted = Metric(**{**fields, "better": Better(fields["better"]), "aggregation": Aggregation(fields["aggregation"])})
+    if dry_run:
+        checked = check_metric(request.services, wanted)
+        if request.may_defer:
+            raise Deferred
+        return _tried(read_once(request.services, checked))
     done = define_metric(request.services, request.caller, wanted)
     ask = f"/exp metric test {done.name} --goal {done.goal} --env {done.environment}"
     text = f"{done.name} of {done.goal} in {done.environment} is read from {done.source}."
     return Answer(text, more=(f"Next: {ask}",), data={"goal": done.goal, "name": done.name})
 
 
-@metric.command("test", slow=True)
+@metric.command("test", slow=True, reads=True)
 @click.argument("name")
 @click.option("--goal", default="", help="The goal it belongs to.")
 @click.option("--env", "environment", default="", help="dev or prod.")
 @pass_request
 def test(request: Request, /, name: str, goal: str, environment: str) -> Answer:
     """Read a metric once and show the raw values; nothing is stored."""
-    trial = try_metric(request.services, name, goal.lower(), environment)
+    return _tried(try_metric(request.services, name, goal.lower(), environment))
+
+
+def _tried(trial: Trial) -> Answer:
     found, rows = trial.metric, rows_of(trial)
     where = f"{found.source}, key {found.key}, {found.environment}"
     return Answer(

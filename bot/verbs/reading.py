@@ -16,7 +16,7 @@ from bot.verbs.grammar import Request, exp
 LINES = 20  # of a timeline, the latest; --json has them all
 
 
-@exp.command("list")
+@exp.command("list", reads=True)
 @click.argument("stage", type=STAGES, required=False)
 @click.option("--goal", default="", help="Only of this goal.")
 @click.option("--owner", default="", help="Only of this person: @name.")
@@ -48,7 +48,7 @@ def list_(
     return _listed(found, priority=by == "priority", page=page)
 
 
-@exp.command("find")
+@exp.command("find", reads=True)
 @text_argument("words")
 @pass_request
 def find(request: Request, /, words: tuple[str, ...]) -> Answer:
@@ -62,7 +62,7 @@ def find(request: Request, /, words: tuple[str, ...]) -> Answer:
     )
 
 
-@exp.command("mine")
+@exp.command("mine", reads=True)
 @pass_request
 def mine(request: Request, /) -> Answer:
     """Your own experiments that are not concluded."""
@@ -88,7 +88,7 @@ def _row(shown: Shown, priority: bool) -> tuple[object, ...]:
     return (*score, e.key, e.stage, e.title, e.goal, shown.owner, _age(shown))
 
 
-@exp.command("show")
+@exp.command("show", reads=True)
 @click.argument("key")
 @pass_request
 def show(request: Request, /, key: str) -> Answer:

@@ -13,7 +13,7 @@ from bot.verbs.experiments import pass_request, text_argument
 from bot.verbs.grammar import Request, exp
 
 
-@exp.command("policy")
+@exp.command("policy", reads=True)
 @pass_request
 def policy(request: Request, /) -> Answer:
     """What we dropped of Scrum, why, and what stands in its place."""
@@ -35,7 +35,7 @@ def report() -> None:
     """Reports: preview, line, approve, skip, post."""
 
 
-@report.command("preview", slow=True)
+@report.command("preview", slow=True, reads=True)
 @click.argument("name", default="weekly")
 @click.option("--audience", default="", help="For whom.")
 @pass_request

@@ -75,7 +75,7 @@ def _to(shown: Shown) -> str:
     return "to " + ", ".join(place for place in places if place)
 
 
-@schedule.command("next")
+@schedule.command("next", reads=True)
 @pass_request
 def next_(request: Request, /) -> Answer:
     """The next three times of each scheduled report."""
@@ -84,7 +84,7 @@ def next_(request: Request, /) -> Answer:
     return Answer("What goes out next", tuple(facts), data=[_data(s) for s in shown])
 
 
-@schedule.command("list")
+@schedule.command("list", reads=True)
 @pass_request
 def list_(request: Request, /) -> Answer:
     """Every schedule: what, for whom, when, where to."""

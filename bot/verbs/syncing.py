@@ -34,7 +34,7 @@ def sync(ctx: click.Context, full: bool) -> Answer | None:
     return Answer(text, data={"issues": done.issues, "pages": done.pages})
 
 
-@sync.command("status")
+@sync.command("status", reads=True)
 @pass_request
 def status(request: Request, /) -> Answer:
     """When Jira was read, what waits to be written, and what needs a person."""
@@ -58,7 +58,7 @@ def status(request: Request, /) -> Answer:
     )
 
 
-@sync.command("diff", slow=True)
+@sync.command("diff", slow=True, reads=True)
 @click.argument("key")
 @pass_request
 def diff(request: Request, /, key: str) -> Answer:
@@ -126,7 +126,7 @@ def pull(request: Request, /, jql: str, goal: str, kind: str, dry_run: bool) -> 
     )
 
 
-@sync.command("mapping", slow=True)
+@sync.command("mapping", slow=True, reads=True)
 @pass_request
 def mapping(request: Request, /) -> Answer:
     """What [jira.stages], [jira.users] and [jira.fields] mean for the issues that are there."""

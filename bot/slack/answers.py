@@ -1,0 +1,82 @@
+"""From a line to its answer and back to whoever asked: the same way for a typed line, a button and a modal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import structlog
+
+from bot.flows.services import AlreadyDone, Caller, Services
+from bot.slack.blocks import TABLE_ROWS, to_message
+from bot.verbs import Answer, Deferred, Request, answer
+from store import outbox, queue
+from store.people import first_delivery
+
+log = structlog.get_logger(__name__)
+
+LATER = Answer("On it; the answer follows here.")
+BROKEN = Answer(
+    "Something broke here, and nothing was changed. The log says more; please try again.", problem="refused"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was asked: the channel, and the address under which Slack takes answers there for half an hour;
+    both empty in the Home. `thread_ts` names the message that asked, where it is answered in its thread; `open` shows
+    the answer to the whole channel."""
+
+    channel: str = ""
+    response_url: str = ""
+    thread_ts: str = ""
+    open: bool = False
+
+
+def perform(services: Services, caller: Caller, words: Sequence[str], place: Place) -> Answer:
+    """What a line does, said at once; a slow one goes to the queue and is answered later. Never raises; a delivery
+    that was handled before does nothing and says nothing."""
+    try:
+        return answer(words, Request(services, caller, may_defer=True, rows=TABLE_ROWS, channel=place.channel))
+    except Deferred:
+        return LATER if _hand_over(services, caller, words, place) else Answer("")
+    except AlreadyDone:
+        return Answer("")
+    except Exception:
+        log.exception("command failed")
+        return BROKEN
+
+
+def _hand_over(services: Services, caller: Caller, words: Sequence[str], place: Place) -> bool:
+    asked = {"words": list(words), "user": caller.id, "name": caller.name, "delivery": caller.delivery}
+    with services.database.write() as connection:
+        # The queue forgets a finished task, so it cannot tell a late second delivery from a first one.
+        fresh = first_delivery(connection, f"asked:{caller.delivery}", services.now())
+        if fresh:
+            args = {**asked, "place": asdict(place)}
+            queue.defer(connection, caller.delivery, "answer_words", args, services.now())
+    return fresh
+
+
+def answer_later(services: Services, args: Mapping[str, Any]) -> None:
+    """The queue's part of a slow line: do it, and answer where it was asked."""
+    caller, place = Caller(args["user"], args["name"], args["delivery"]), Place(**args["place"])
+    try:
+        said = answer(args["words"], Request(services, caller, rows=TABLE_ROWS, channel=place.channel))
+    except AlreadyDone:
+        return
+    tell(services, caller, said, place, args["words"])
+
+
+def tell(services: Services, caller: Caller, said: Answer, place: Place, words: Sequence[str] = ()) -> None:
+    """Answer where it was asked, to the person alone or to the channel with their name on it; in a message to the
+    person where that place has closed. At most once."""
+    if place.open and said.text:
+        said = replace(said, more=(*said.more, f"Shown by {caller.name}"))
+    message = to_message(said, words, postable=bool(place.response_url) and not place.open)
+    if not message["text"]:
+        return
+    kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": place.open, "user": caller.id}
+    if place.thread_ts:
+        kind, where = "slack.post", {"channel": place.channel, "thread_ts": place.thread_ts}
+    with services.database.write() as connection:
+        outbox.put(connection, f"slack:respond:{caller.delivery}"[:160], kind, {**where, **message}, services.now())

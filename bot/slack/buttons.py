@@ -1,0 +1,67 @@
+"""Buttons under messages and in the Home: each holds a line, and a click on it is as if that line had been typed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from slack_bolt import Ack, App
+
+from backlog.errors import BacklogError
+from bot.flows.services import Caller
+from bot.slack.answers import LATER, perform, tell
+from bot.slack.blocks import POST_LINE, POST_SAID
+from bot.slack.desk import Desk, Payload, place_of, told
+from bot.slack.home import refresh_home
+from bot.slack.modals.opening import open_for
+from bot.verbs import Answer, split_line
+from bot.verbs.answer import refusal
+from reports.buttons import LINE
+from store.people import first_delivery
+
+
+def register(app: App, desk: Desk) -> None:
+    """Listen to clicks."""
+
+    @app.action(re.compile(rf"^{LINE}:"))
+    def on_line(ack: Ack, body: Payload) -> None:
+        clicked(desk, body, click_line)
+        ack()
+
+    @app.action(re.compile("^post:"))
+    def on_post(ack: Ack, body: Payload) -> None:
+        clicked(desk, body, post_to_channel)
+        ack()
+
+
+def clicked(desk: Desk, body: Payload, act: Callable[[Desk, Caller, Payload], None]) -> None:
+    """Let a member act; anybody else is told that they may not."""
+    trigger = told(body, "trigger_id")
+    try:
+        act(desk, desk.caller(body, "action", trigger), body)
+    except BacklogError as error:
+        nobody = Caller(told(body, "user", "id"), "", f"action:{trigger}")
+        tell(desk.services, nobody, refusal(error.what, error.remedy), place_of(body))
+
+
+def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
+    """Do what the button's line says, in the name of whoever clicked; a line that lacks something opens its modal."""
+    words, place = split_line(told(body, "actions", 0, "value")), place_of(body)
+    said = perform(desk.services, caller, words, place)
+    if said.problem == "incomplete" and open_for(desk, words, told(body, "trigger_id"), place):
+        return
+    tell(desk.services, caller, said, place, words)
+    if told(body, "view", "type") == "home":
+        refresh_home(desk.services, caller.id)
+
+
+def post_to_channel(desk: Desk, caller: Caller, body: Payload) -> None:
+    """Show an answer that only one person saw to the channel, with their name on it."""
+    how, value = told(body, "actions", 0, "action_id"), told(body, "actions", 0, "value")
+    with desk.services.database.write() as connection:
+        fresh = first_delivery(connection, f"post:{caller.delivery}", desk.services.now())
+    if not fresh or how not in (POST_LINE, POST_SAID):
+        return
+    words, place = split_line(value) if how == POST_LINE else [], replace(place_of(body), open=True)
+    said = perform(desk.services, caller, words, place) if words else Answer(value)
+    if said is not LATER:
+        tell(desk.services, caller, said, place, words)

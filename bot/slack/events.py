@@ -1,0 +1,87 @@
+"""What happens in Slack: the Home is opened, the bot is spoken to, a link to us is shared. Each event acts once,
+however often Slack repeats it."""
+
+import re
+from collections.abc import Callable
+
+from slack_bolt import Ack, App
+
+from backlog.errors import BacklogError
+from bot.flows.read_backlog import find_past
+from bot.flows.services import Caller
+from bot.slack.answers import LATER, Place, perform, tell
+from bot.slack.desk import Desk, Payload, told
+from bot.slack.home import refresh_home
+from bot.slack.unfurls import unfurl_links
+from bot.verbs import Answer, find_verb, in_line, split_line
+from bot.verbs.grammar import menu
+from store.people import first_delivery
+
+MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
+NEAREST = 3  # experiments that plain words are answered with
+
+
+def register(app: App, desk: Desk) -> None:
+    """Listen to events."""
+
+    @app.event("app_home_opened")
+    def on_home(ack: Ack, body: Payload) -> None:
+        _happened(desk, body, lambda caller: refresh_home(desk.services, caller.id))
+        ack()
+
+    @app.event("app_mention")
+    def on_mention(ack: Ack, body: Payload) -> None:
+        _happened(desk, body, lambda caller: reply(desk, caller, body))
+        ack()
+
+    @app.event("message")
+    def on_message(ack: Ack, body: Payload) -> None:
+        if told(body, "event", "channel_type") == "im":
+            _happened(desk, body, lambda caller: reply(desk, caller, body))
+        ack()
+
+    @app.event("link_shared")
+    def on_link(ack: Ack, body: Payload) -> None:
+        _happened(desk, body, lambda _: unfurl_links(desk.services, body))
+        ack()
+
+
+def _happened(desk: Desk, body: Payload, act: Callable[[Caller], object]) -> None:
+    """Act for a member of our workspace, the first time that this event comes; never on what a bot did."""
+    event = body.get("event")
+    if told(event, "bot_id") or told(event, "subtype") or not told(event, "user"):
+        return
+    team = told(event, "user_team") or told(event, "team") or told(body, "team_id")
+    try:
+        caller = desk.caller({"user": {"id": told(event, "user"), "team_id": team}}, "event", told(body, "event_id"))
+    except BacklogError:
+        return  # a stranger sees what is posted, and that is all
+    with desk.services.database.write() as connection:
+        if not first_delivery(connection, caller.delivery, desk.services.now()):
+            return
+    act(caller)
+
+
+def reply(desk: Desk, caller: Caller, body: Payload) -> None:
+    """Answer what was said to the bot, in its thread: a verb that reads is read, one that writes is offered at a click,
+    and plain words lead to help."""
+    event = body.get("event")
+    words = split_line(MENTION.sub(" ", told(event, "text")))
+    place = Place(told(event, "channel"), thread_ts=told(event, "thread_ts") or told(event, "ts"))
+    said = _said(desk, caller, words, place)
+    if said is not LATER:
+        tell(desk.services, caller, said, place)
+
+
+def _said(desk: Desk, caller: Caller, words: list[str], place: Place) -> Answer:
+    found = find_verb(words)
+    if found and found[1].reads:
+        return perform(desk.services, caller, words, place)
+    if found:
+        line = in_line(words)
+        return Answer("What is said to me only reads. At a click it is done, in your name:", offers=((found[0], line),))
+    past = find_past(desk.services, " ".join(words), every_word=False, limit=NEAREST)
+    known = tuple(f"{shown.experiment.key} {shown.experiment.title}" for shown in past)
+    help_ = menu()
+    return Answer(help_.text, help_.facts, more=(*help_.more, *(("Of that I know:", *known) if known else ())),
+                  offers=help_.offers)  # fmt: skip

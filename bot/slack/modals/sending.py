@@ -1,0 +1,177 @@
+"""A modal is sent: what was filled in becomes a line, and what the line refuses stands under its field."""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from backlog.errors import BacklogError
+from bot.flows.services import Caller
+from bot.slack.answers import LATER, Place, perform, tell
+from bot.slack.blocks import Block, answer_blocks, paragraph
+from bot.slack.desk import Desk, Payload, told
+from bot.slack.modals import trial
+from bot.slack.modals.fields import SEARCHED, in_words, read_state, words_of
+from bot.slack.modals.forms import SUBJECT, Form, Part, form_of
+from bot.slack.modals.opening import FORM, draw_form, say, subject_of
+from bot.verbs import Answer
+from integrations.http import IntegrationError
+
+ERROR_MAX = 300  # characters under a field
+
+
+def register(app: App, desk: Desk) -> None:
+    """Listen to modals that are sent, and to a subject that is chosen in one."""
+
+    @app.view(FORM)
+    def on_form(ack: Ack, body: Payload) -> None:
+        ack(**send_form(desk, body))
+
+    @app.view(trial.WORDS)
+    def on_words(ack: Ack, body: Payload) -> None:
+        ack(**send_words(desk, body))
+
+    @app.action(re.compile(rf"^({'|'.join(SEARCHED)})(:|$)"))
+    def on_chosen(ack: Ack, body: Payload) -> None:
+        choose_subject(desk, body)
+        ack()
+
+
+def meta_of(view: Any) -> dict[str, str]:
+    """What a view was opened with; empty for what is not ours."""
+    try:
+        meta = json.loads(told(view, "private_metadata") or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(meta, dict):
+        return {}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in meta.items()}
+
+
+def send_form(desk: Desk, body: Payload) -> Block:
+    """What the view is answered with: errors in place, another view, or nothing, which closes it."""
+    view = body.get("view")
+    meta, state = meta_of(view), read_state(view)
+    form = form_of(meta.get("form", ""))
+    if form is None:
+        return {"response_action": "clear"}
+    try:
+        caller = desk.caller(body, "view", told(view, "id"))
+    except (BacklogError, IntegrationError) as error:
+        return _errors(view, form.parts[0], Answer(str(error)))
+    if form.trial:
+        return _try(desk, caller, form, body, state, meta)
+    return _carry_out(desk, caller, form, body, state, meta)
+
+
+def _try(
+    desk: Desk, caller: Caller, form: Form, body: Payload, state: Mapping[str, str], meta: Mapping[str, str]
+) -> Block:
+    part = form.parts[0]
+    begun = trial.begin(desk, caller, _words(desk, form, part, state, meta), meta)
+    return _errors(body["view"], part, begun) if isinstance(begun, Answer) else begun
+
+
+def send_words(desk: Desk, body: Payload) -> Block:
+    """Carry out the line that a tried view holds, and close all of the modal."""
+    view = body.get("view")
+    meta = meta_of(view)
+    try:
+        caller = desk.caller(body, "view", told(view, "id"))
+        words = [word for word in json.loads(meta.get("words", "[]")) if isinstance(word, str)]
+    except (BacklogError, IntegrationError, ValueError) as error:
+        return {"response_action": "update", "view": say("Not done", paragraph(str(error)))}
+    place = _place_of(meta)
+    said = perform(desk.services, _once(caller, words), words, place)
+    if said.problem:
+        return {"response_action": "update", "view": say("Not done", *answer_blocks(said))}
+    return _finish(desk, caller, said, body, place)
+
+
+def _carry_out(
+    desk: Desk, caller: Caller, form: Form, body: Payload, state: Mapping[str, str], meta: dict[str, str]
+) -> Block:
+    said = Answer("")
+    for part in form.parts:
+        if part.optional and not _is_filled(desk, form, part, state, meta):
+            continue
+        words = _words(desk, form, part, state, meta)
+        said = perform(desk.services, _once(caller, words), words, _place_of(meta))
+        if said.problem:
+            return _errors(body["view"], part, said)
+        meta = {**meta, **({"key": said.data["key"]} if isinstance(said.data, dict) and "key" in said.data else {})}
+    return _finish(desk, caller, said, body, _place_of(meta))
+
+
+def _is_filled(desk: Desk, form: Form, part: Part, state: Mapping[str, str], meta: Mapping[str, str]) -> bool:
+    """Whether something was filled in there that did not stand there already."""
+    subject = subject_of(desk.services, form, meta.get("key", ""))
+    said = subject.state if subject else {}
+    return any(state.get(f"{part.verb}.{name}", "") not in ("", in_words(said.get(name))) for name in part.fields)
+
+
+def _once(caller: Caller, words: list[str]) -> Caller:
+    """Sent again as it was, a view acts once; what was mended after an error is another act."""
+    digest = sha256("\0".join(words).encode()).hexdigest()[:16]
+    return Caller(caller.id, caller.name, f"{caller.delivery}:{digest}")
+
+
+def _words(desk: Desk, form: Form, part: Part, state: Mapping[str, str], meta: Mapping[str, str]) -> list[str]:
+    """The line for one part. What a form shows of the last state is not said again."""
+    own = {block_id.partition(".")[2]: text for block_id, text in state.items() if block_id.startswith(f"{part.verb}.")}
+    key = own.get(SUBJECT) or state.get(f"{form.parts[0].verb}.{SUBJECT}") or meta.get("key", "")
+    subject = subject_of(desk.services, form, key)
+    said = {param.name: in_words(subject.state.get(param.name or "")) for param in part.params()} if subject else {}
+    required = {param.name for param in part.params() if param.required}
+    given = {name: text for name, text in own.items() if name in required or text != said.get(name)}
+    return words_of(part.verb, part.found().params, {**given, SUBJECT: key})
+
+
+def _errors(view: Any, part: Part, said: Answer) -> Block:
+    text = " ".join((said.text, *said.more))
+    return {"response_action": "errors", "errors": {_place(view, part, said, text): text[:ERROR_MAX]}}
+
+
+def _place(view: Any, part: Part, said: Answer, text: str) -> str:
+    """The input that a refusal is about: the parameter it names, the option its remedy names, else the first."""
+    inputs = [told(block, "block_id") for block in view["blocks"] if told(block, "type") == "input"]
+    shown = [param for param in part.params() if f"{part.verb}.{param.name}" in inputs]
+    for param in shown:
+        named = any(opt in text.split() for opt in param.opts if opt.startswith("--"))
+        if said.about == param.name or (not said.about and named):
+            return f"{part.verb}.{param.name}"
+    return f"{part.verb}.{shown[0].name}" if shown else inputs[0]
+
+
+def _finish(desk: Desk, caller: Caller, said: Answer, body: Payload, place: Place) -> Block:
+    """Close the modal and answer where it came from; one that came from nowhere shows the answer itself."""
+    chosen = told(body, "response_urls", 0, "response_url")
+    if chosen:
+        tell(desk.services, caller, said, Place(told(body, "response_urls", 0, "channel_id"), chosen, open=True))
+    elif place.response_url:
+        if said is not LATER:
+            tell(desk.services, caller, said, place)
+    elif said.text:
+        return {"response_action": "update", "view": say("Done", *answer_blocks(said))}
+    return {"response_action": "clear"}
+
+
+def _place_of(meta: Mapping[str, str]) -> Place:
+    return Place(meta.get("channel", ""), meta.get("url", ""))
+
+
+def choose_subject(desk: Desk, body: Payload) -> None:
+    """Fill the modal with what is known of the subject that was chosen, keeping what was typed."""
+    view = body.get("view")
+    meta, state = meta_of(view), read_state(view)
+    form = form_of(meta.get("form", ""))
+    block_id = told(body, "actions", 0, "block_id")
+    if form is None or not block_id.endswith(f".{SUBJECT}") or not isinstance(view, dict):
+        return
+    desk.caller(body, "action", told(body, "trigger_id"))
+    given = {**state, SUBJECT: told(body, "actions", 0, "selected_option", "value")}
+    name, meta = meta.pop("form"), {name: text for name, text in meta.items() if name != "key"}
+    desk.messenger.update_view(told(view, "id"), draw_form(desk.services, name, form, given, meta))
