@@ -4,6 +4,8 @@ The noise floor is pooled over a team's own repeated settings; a new best that i
 """
 
 import math
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,13 +13,14 @@ from enum import StrEnum
 import numpy as np
 
 from backlog.chance import frequency
-from backlog.metric import Better
+from backlog.experiment import Experiment, Kind
+from backlog.metric import Better, RunValue
 from backlog.numbers import Numbers
 from backlog.student import t_share, t_value
 
 FREEDOM_NEEDED = 3  # degrees of freedom: four runs of one setting, or two each of three
 BETTER_ABOVE, PROBABLY_FROM = 0.95, 0.80
-BASE_RATE = 0.5  # of two settings picked blindly, either is the better one
+SEED = re.compile(r"(.*?)[-_ .]?(?:seed|repeat|rep|run)[-_ .=]?\d+", re.IGNORECASE)
 
 
 class Verdict(StrEnum):
@@ -52,6 +55,22 @@ def noise_of(repeats: Iterable[Numbers]) -> Noise | None:
     # Where every repeat gave the very same value, 1e-9 of it stands in for a scatter of nothing.
     smallest = 1e-9 * max(float(abs(values).max()) for values in groups) or 1e-12
     return Noise(max(math.sqrt(squares / freedom), smallest), freedom)
+
+
+def repeats_of(experiments: Iterable[Experiment], runs: Iterable[RunValue]) -> list[list[float]]:
+    """The values of runs of the same setting: those of each baseline experiment, and elsewhere those of one experiment
+    whose names differ in a trailing seed only ("wide-seed1", "wide-seed2")."""
+    baselines = {e.key for e in experiments if e.kind is Kind.BASELINE}
+    groups: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run in runs:
+        seeded = SEED.fullmatch(run.run)
+        if run.failed or not run.experiment:
+            continue
+        if run.experiment in baselines:
+            groups[run.experiment, ""].append(run.value)
+        elif seeded:
+            groups[run.experiment, seeded[1]].append(run.value)
+    return list(groups.values())
 
 
 def chance_real(gain: float, noise: Noise, runs_before: int = 1, runs_after: int = 1) -> float:

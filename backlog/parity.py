@@ -1,13 +1,13 @@
 """Parity: the same metric, same definition, in dev and prod, within a tolerance; and what past gaps say of prod."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backlog.metric import Better, Metric
-from backlog.progress import Standing
+from backlog.metric import DEV, PROD, Better, Metric, RunValue
+from backlog.progress import Standing, standing
 from backlog.student import t_value
 
 PAIRS_NEEDED = 3  # past deployments with a value in dev and in prod
@@ -46,6 +46,19 @@ def compare(
     if tolerance is None:
         return Parity(gap, None, None, "no tolerance set")
     return Parity(gap, tolerance, gap <= tolerance)
+
+
+def goal_parity(metrics: Sequence[Metric], runs: Mapping[int, Sequence[RunValue]]) -> Parity | None:
+    """Dev against prod over all runs of one metric; None unless it is defined in both environments."""
+    by_environment = {m.environment: m for m in metrics}
+    dev, prod = by_environment.get(DEV), by_environment.get(PROD)
+    if dev is None or prod is None:
+        return None
+    dev_standing = standing(runs.get(dev.id, ()), dev.better)
+    prod_standing = standing(runs.get(prod.id, ()), prod.better)
+    return compare(
+        (dev, dev_standing) if dev_standing else None, (prod, prod_standing) if prod_standing else None, None
+    )
 
 
 @dataclass(frozen=True, slots=True)

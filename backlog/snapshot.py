@@ -87,9 +87,20 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCall:
+    """What a person says of a goal's health, beside what the rules derive."""
+
+    health: Health
+    why: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GoalLine:
     """A goal with its metric's way from baseline over best to target, and its derived health with the reason. Of its
-    `finished` experiments `good` had a good outcome; `moves` is the history of its numbers, oldest first."""
+    `finished` experiments `good` had a good outcome; `moves` is the history of its numbers, oldest first; `call` is a
+    person's health, shown beside the rules' where the two differ."""
 
     key: str
     statement: str
@@ -108,6 +119,7 @@ class GoalLine:
     moves: tuple[Move, ...] = ()
     finished: int = 0
     good: int = 0
+    call: HealthCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +179,8 @@ class ExperimentLine:
 @dataclass(frozen=True, slots=True)
 class Risk:
     """A reason to look. `subject` is the goal's or experiment's key; `exposure` (0..1) orders risks; `trend` is
-    "new" or "continuing"."""
+    "new" or "continuing". `number` is its place in the register, 0 before it has one; `answer` is "acknowledged" where
+    a person said so, `answered` why."""
 
     rule: str
     subject: str
@@ -179,6 +192,9 @@ class Risk:
     review_on: date
     exposure: float
     trend: str
+    number: int = 0
+    answer: str = ""
+    answered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

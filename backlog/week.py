@@ -14,10 +14,11 @@ from backlog.cadence import Every
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
 from backlog.health import experiment_health, goal_health
-from backlog.metric import DEV, PROD, Better, Metric, RunValue
-from backlog.parity import Parity, compare
+from backlog.metric import Better, Metric, RunValue
+from backlog.parity import goal_parity
 from backlog.progress import best_by_week, hit_interval, standing
-from backlog.risk import Situation, find_risks
+from backlog.register import MANUAL, Answer, Registered, with_answers
+from backlog.risk import Situation, find_risks, in_order
 from backlog.snapshot import (
     Change,
     Comparison,
@@ -26,6 +27,7 @@ from backlog.snapshot import (
     Flow,
     GoalLine,
     Health,
+    HealthCall,
     Learned,
     Move,
     Period,
@@ -61,7 +63,8 @@ class Known:
     """What is known about the backlog. `entries` are the week's timeline lines with their experiment's key;
     `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names. `moves` is
     the history of each goal's numbers, `observed_at` when an experiment first met production data, `story` the whole
-    timeline of the occasion's subject."""
+    timeline of the occasion's subject; `register` are the risks there have been, `calls` what people last said of a
+    goal's health."""
 
     situation: Situation
     entries: Sequence[tuple[str, Entry]]
@@ -73,6 +76,8 @@ class Known:
     moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
     observed_at: Mapping[str, datetime] = field(default_factory=dict)
     story: Sequence[Entry] = ()
+    register: Sequence[Registered] = ()
+    calls: Mapping[str, HealthCall] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,8 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     s = known.situation
     period = period_of(occasion.due_at, occasion.zone, occasion.every)
     before = known.previous.risks if known.previous else ()
-    risks = find_risks(s, before)
+    standing = with_answers(find_risks(s, before), known.register, s.now)
+    risks = in_order(risk for risk in standing if risk.answer != Answer.MUTED)
     view = _View(known, period, occasion.subject, risks, _by_experiment(s.runs))
     changed = {key for key, entry in known.entries if period.start <= entry.at < period.end}
     return Snapshot(
@@ -143,7 +149,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         sources=tuple(known.sources),
         policy=s.rules.policy,
         people=dict(known.people),
-        resolved=_resolved(before, risks),
+        resolved=_resolved(before, standing),
         subject=occasion.subject,
         hit_interval=_hits(s.experiments),
     )
@@ -159,8 +165,12 @@ def _by_experiment(runs: Mapping[int, Sequence[RunValue]]) -> dict[tuple[int, st
 
 
 def _resolved(before: Sequence[Risk], risks: Sequence[Risk]) -> tuple[Risk, ...]:
-    there = {(risk.rule, risk.subject) for risk in risks}
-    return tuple(risk for risk in before if (risk.rule, risk.subject) not in there)
+    there = {_identity(risk) for risk in risks}
+    return tuple(risk for risk in before if _identity(risk) not in there)
+
+
+def _identity(risk: Risk) -> tuple[str, str, int]:
+    return risk.rule, risk.subject, risk.number if risk.rule == MANUAL else 0
 
 
 def _hits(experiments: Sequence[Experiment]) -> tuple[float, float] | None:
@@ -204,19 +214,7 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
         moves=tuple(known.moves.get(goal.key, ())),
         finished=sum(e.stage.finished for e in own),
         good=sum(e.stage.finished and e.outcome is Outcome.GOOD for e in own),
-    )
-
-
-def goal_parity(metrics: Sequence[Metric], runs: Mapping[int, Sequence[RunValue]]) -> Parity | None:
-    """Dev against prod over all runs of one metric; None unless it is defined in both environments."""
-    by_environment = {m.environment: m for m in metrics}
-    dev, prod = by_environment.get(DEV), by_environment.get(PROD)
-    if dev is None or prod is None:
-        return None
-    dev_standing = standing(runs.get(dev.id, ()), dev.better)
-    prod_standing = standing(runs.get(prod.id, ()), prod.better)
-    return compare(
-        (dev, dev_standing) if dev_standing else None, (prod, prod_standing) if prod_standing else None, None
+        call=known.calls.get(goal.key),
     )
 
 

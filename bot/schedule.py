@@ -41,6 +41,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census] if services.tracker else []
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
+    risks = _interval("watch:risks", "watch_risks", {}, timedelta(hours=1))
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
     told = [
         _interval("tell:subscribers", "tell_subscribers", {}, TELL_EVERY),
@@ -51,6 +52,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         *syncs,
         *groups,
         appetites,
+        risks,
         *(told if services.messenger else ()),
         *(schedule for plan in plans for schedule in _report(plan)),
     ]

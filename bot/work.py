@@ -23,6 +23,7 @@ from bot.flows.services import Services
 from bot.flows.sync_backlog import sync_backlog, take_census
 from bot.flows.tell_subscribers import tell_subscribers
 from bot.flows.watch_appetites import watch_appetites
+from bot.flows.watch_risks import watch_risks
 from bot.flows.write_report import write_report
 from bot.slack.answers import answer_later
 from bot.slack.modals.trial import show_trial
@@ -84,6 +85,11 @@ def _appetites(services: Services, args: Mapping[str, Any]) -> None:
     log.info("watched appetites", changed=watch_appetites(services))
 
 
+def _risks(services: Services, args: Mapping[str, Any]) -> None:
+    opened, resolved = watch_risks(services)
+    log.info("watched risks", opened=len(opened), resolved=resolved)
+
+
 def _census(services: Services, args: Mapping[str, Any]) -> None:
     try:
         gone = take_census(services)
@@ -110,6 +116,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "sync_backlog": _sync,
     "take_census": _census,
     "watch_appetites": _appetites,
+    "watch_risks": _risks,
     "refresh_groups": _groups,
     "tell_subscribers": _subscribers,
     "remind_deciders": _deciders,

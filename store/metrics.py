@@ -161,6 +161,18 @@ def run_values(connection: Connection, metric: Metric, experiment: int | None = 
     ]
 
 
+def load_points(
+    connection: Connection, metric: Metric, since: datetime | None, most: int
+) -> list[tuple[datetime, float]]:
+    """The latest finite readings of the metric over all its runs, oldest first; those at or after `since`."""
+    joined = series.join(reading, reading.c.series_id == series.c.id)
+    own = (series.c.metric_id == metric.id, reading.c.value.is_not(None))
+    query = select(reading.c.at, reading.c.value).select_from(joined).where(*own)
+    query = query.where(reading.c.at >= since) if since else query
+    rows = connection.execute(query.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(most))
+    return [(at, value) for at, value in reversed(rows.all())]
+
+
 def _run_query(metric: Metric, experiment: int | None) -> Select[Any]:
     own = and_(series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment)
     columns = (series.c.run, series.c.experiment)

@@ -427,6 +427,31 @@ pause = Table(
     Column("at", Instant, nullable=False),
 )
 
+# The register of risks; see `backlog.register`. Manual ones have the rule "manual".
+risk = Table(
+    "risk",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _text("rule", 40),
+    _text("subject", 60),
+    _text("cause"),
+    _text("effect"),
+    _text("evidence"),
+    _text("owner", 80),
+    _text("action"),
+    Column("exposure", Float, nullable=False),
+    _text("review_on", 10),
+    Column("opened_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    _text("answer", 20),
+    _text("answered_by", 80),
+    _text("why"),
+    _text("answer_until", 10),
+    Index(None, "resolved_at"),
+    Index(None, "subject"),
+)
+
 # Whoever inserts the row hands the report to the outbox for that place: a channel, a person or an address.
 report_sent = Table(
     "report_sent",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backlog.aging import History, expectation, own_history
 from backlog.cadence import read_cadence, read_span
+from backlog.drift import stale_after
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment, Outcome, Stage
 from backlog.goal import Answer3, Goal, Mark, read_mark
@@ -21,7 +22,7 @@ from backlog.metric import Better, Metric, RunValue
 from backlog.parity import Parity, compare
 from backlog.policy import Rules
 from backlog.progress import best_by_week, standing
-from backlog.risk import Situation, find_risks, stale_after
+from backlog.risk import Situation, find_risks
 from backlog.snapshot import Health
 from backlog.week import Known, Occasion, period_of, take_snapshot
 

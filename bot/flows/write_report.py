@@ -12,20 +12,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from backlog.risk import Situation
-from backlog.snapshot import Snapshot, SourceLine
+from backlog.snapshot import Snapshot
 from backlog.week import Known, Occasion, report_id, take_snapshot
+from bot.flows.gather_situation import gather_situation, source_lines
 from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
-from bot.flows.sync_backlog import JIRA
 from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
-from store.experiments import first_observed, last_acts, load_entries, load_experiments
-from store.goals import load_goals, load_moves
-from store.issues import load_linked_issues
-from store.metrics import load_metrics, read_times, run_values, source_states
+from store.experiments import first_observed, last_acts, load_entries
+from store.goals import load_moves
+from store.metrics import read_times
 from store.people import load_people
 from store.reports import StoredReport, add_report, claim_place, find_report_of, find_review, previous_report
+from store.risks import load_health_calls, load_register
 
 POST = "slack.report"
 SKIPPED = "skipped"
@@ -94,37 +93,21 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
     occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, services.public_url, plan.schedule.every)
     period = period_for(plan, due_at)
     previous = previous_report(connection, plan.name, plan.audience, period.key)
-    metrics = load_metrics(connection)
-    situation = Situation(
-        now=services.now(),
-        goals=load_goals(connection),
-        experiments=load_experiments(connection),
-        metrics=metrics,
-        runs={metric.id: run_values(connection, metric) for metric in metrics},
-        issues=load_linked_issues(connection),
-        rules=services.rules,
-    )
     known = Known(
-        situation=situation,
+        situation=gather_situation(connection, services),
         entries=load_entries(connection, period.start, period.end),
         read_at=read_times(connection),
         updated_at=last_acts(connection),
-        sources=_source_lines(connection, services),
+        sources=source_lines(connection, services),
         people=load_people(connection),
         previous=previous.snapshot if previous else None,
+        register=load_register(connection, standing=True),
+        calls=load_health_calls(connection),
         moves=load_moves(connection),
         observed_at=first_observed(connection, services.now() - HISTORY_SPAN),
     )
     review = find_review(connection, report_id(plan.name, plan.audience, period))
     return replace(take_snapshot(occasion, known), bottom_line=review.line, bottom_line_by=review.line_by)
-
-
-def _source_lines(connection: Connection, services: Services) -> list[SourceLine]:
-    states = source_states(connection)
-    kinds = {plan.name: plan.kind for plan in services.sources.values()}
-    if services.tracker is not None:
-        kinds[JIRA] = "jira"
-    return [SourceLine(name, kind, *states.get(name, (None, ""))) for name, kind in kinds.items()]
 
 
 def _put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:

@@ -3,7 +3,18 @@
 Add a verb as a click command on `exp` in the file of its family, or a new file imported here.
 """
 
-from bot.verbs import decisions, experiments, goals, metrics, reading, reporting, scheduling, subscriptions, syncing
+from bot.verbs import (
+    decisions,
+    experiments,
+    goals,
+    metrics,
+    reading,
+    reporting,
+    risks,
+    scheduling,
+    subscriptions,
+    syncing,
+)
 from bot.verbs.answer import Answer, Table
 from bot.verbs.grammar import (
     Deferred,
@@ -36,6 +47,7 @@ __all__ = [
     "metrics",
     "reading",
     "reporting",
+    "risks",
     "scheduling",
     "split_line",
     "subscriptions",

@@ -87,7 +87,8 @@ def exp() -> None:
 BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
     "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "report",
-    "schedule", "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign", "unlink",
+    "schedule", "risk", "health", "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign",
+    "unlink",
 )  # fmt: skip
 
 
