@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from backlog.cadence import Cadence, read_cadence
 from backlog.errors import BacklogError
 from backlog.experiment import Entry, Experiment, Stage
-from backlog.local_time import Digest, QuietHours
+from backlog.quiet import QuietHours
 
 CALM = timedelta(seconds=30)  # without news, after which a burst is over
 PATIENCE = timedelta(minutes=5)  # how long a burst may hold a notice back
+LONGEST = timedelta(days=39)  # between two digests of a monthly rhythm, and a day for the clocks
 LINES = 10  # of one message; what is beyond them is counted
 
 
@@ -61,7 +63,7 @@ class Subscription:
     goal: str = ""
     experiment: str = ""
     events: frozenset[Event] = frozenset()
-    digest: Digest | None = None
+    digest: Cadence | None = None
     told: int = 0
 
     @property
@@ -102,6 +104,11 @@ def read_events(words: Collection[str]) -> frozenset[Event]:
     return frozenset(by_word[word.lower()] for word in words)
 
 
+def read_digest(text: str) -> Cadence:
+    """`daily 09:00 Europe/Berlin`, or `weekly mon 09:00` with or without its first word. Raises BacklogError."""
+    return read_cadence(text.strip().removeprefix("weekly "))
+
+
 def concerns(subscription: Subscription, news: News) -> bool:
     """Whether it is told of that; nobody is told of what they did themselves."""
     if news.event is None or (subscription.events and news.event not in subscription.events):
@@ -127,7 +134,12 @@ def is_digest_due(subscription: Subscription, quiet: QuietHours | None, now: dat
     Whether it went out already is the ledger's to know."""
     if subscription.digest is None or (quiet is not None and quiet.cover(now)):
         return False
-    return subscription.digest.last_due(now) > subscription.created_at
+    return last_due(subscription.digest, now) > subscription.created_at
+
+
+def last_due(digest: Cadence, now: datetime) -> datetime:
+    """The latest due time up to now; its local date names the period."""
+    return digest.times(now - LONGEST, now)[-1]
 
 
 def notice_lines(news: Sequence[News], people: Mapping[str, str]) -> list[str]:

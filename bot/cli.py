@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -166,6 +167,52 @@ def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = 
     # The shell took the quotes; a word with spaces gets them back, so that phone-typed dashes read alike everywhere.
     line = " ".join('"' + word.replace('"', '\\"') + '"' if " " in word or not word else word for word in ctx.args)
     _run_verb(split_line(line), config, as_json)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Look at the whole set-up and say what is wrong with it and how to mend it; changes nothing."""
+    from bot.clock import machine_clock
+    from bot.doctor import examine_file
+    from bot.flows.finding import Mark
+    from bot.logs import configure_logs
+    from bot.wiring import source_config
+
+    configure_logs()
+    found = examine_file(config, machine_clock, source_config)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
+    for finding in () if as_json else found:
+        typer.echo(str(finding))
+    raise typer.Exit(1 if any(finding.mark is Mark.WRONG for finding in found) else 0)
+
+
+@app.command()
+def manifest(
+    link: Annotated[bool, typer.Option("--link", help="Only the link that creates the app.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Print the Slack app's manifest, and the link that creates the app from it."""
+    from bot.config import ConfigError, load_settings
+    from bot.manifest import app_manifest, creation_link
+
+    try:
+        made = app_manifest(load_settings(config))
+    except ConfigError as error:
+        _fail(str(error))
+    if not link:
+        typer.echo(json.dumps(made, indent=2))
+        typer.echo("Create the app with this manifest:", err=True)
+    typer.echo(creation_link(made), err=not link)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="What waits for a person: scrumbut outbox list | show | retry | drop.",
+)
+def outbox(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run one of the outbox's verbs."""
+    _run_verb(["outbox", *(ctx.args or ["list"])], config, as_json)
 
 
 @app.command()

@@ -12,6 +12,8 @@ from backlog.priority import Weights
 from backlog.status import StatusMap, read_target
 from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings, SourceSection
+from bot.doctor import examine
+from bot.doctor.case import Case
 from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
@@ -30,7 +32,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         now=clock,
         rules=_rules(settings),
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
-        messenger=_messenger(settings),
+        messenger=_messenger(settings, clock),
         tracker=_tracker(settings),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
@@ -39,6 +41,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         jql=settings.jira.jql,
         channel=settings.slack.channel,
         public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",
+        examine=lambda: examine(Case(settings, None, clock, source_config)),
         timeout=timedelta(seconds=settings.outbox.timeout_s),
         quiet=timedelta(seconds=settings.outbox.quiet_s),
     )
@@ -62,9 +65,9 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _messenger(settings: Settings) -> Messenger | None:
+def _messenger(settings: Settings, clock: Clock) -> Messenger | None:
     token = settings.slack.bot_token.get_secret_value()
-    return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s) if token else None
+    return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s, clock) if token else None
 
 
 def _tracker(settings: Settings) -> Tracker | None:
@@ -84,13 +87,13 @@ def _tracker(settings: Settings) -> Tracker | None:
     )
 
 
-def _source(settings: Settings, section: SourceSection, clock: Clock) -> SourcePlan:
-    every = read_span(section.every)
+def source_config(settings: Settings, section: SourceSection, clock: Clock) -> SourceConfig:
+    """What a source is opened with. Raises ConfigError where the environment lacks what it names."""
     try:
-        config = SourceConfig(
+        return SourceConfig(
             section.name,
             _filled(section.url),
-            every,
+            read_span(section.every),
             {name: _filled(value) for name, value in section.headers.items()},
             _filled(section.auth.get_secret_value()),
             section.timeout_s,
@@ -100,7 +103,14 @@ def _source(settings: Settings, section: SourceSection, clock: Clock) -> SourceP
             frozenset(host.lower() for host in settings.security.allow_hosts),
             clock,
         )
-        return SourcePlan(section.name, section.kind, every, open_source(section.kind, config))
+    except ValueError as error:
+        raise ConfigError(f'[[sources]] "{section.name}": {error}') from error
+
+
+def _source(settings: Settings, section: SourceSection, clock: Clock) -> SourcePlan:
+    config = source_config(settings, section, clock)
+    try:
+        return SourcePlan(section.name, section.kind, config.every, open_source(section.kind, config))
     except ValueError as error:
         raise ConfigError(f'[[sources]] "{section.name}": {error}') from error
     except ImportError as error:

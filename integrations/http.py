@@ -109,6 +109,15 @@ class Session:
             raise passing.error from None
         raise AssertionError("stamina either returns or raises")
 
+    def check_reachable(self, url: str) -> None:
+        """Raise IntegrationError unless something answers at that address and lets us in; asks once."""
+        try:
+            status, body = self._exchange("GET", url, {})
+        except _TryAgain as passing:
+            raise passing.error from None
+        if status.status_code in (401, 403) or status.status_code >= 500:
+            raise _refusal(self.service, status, body)
+
     def _fetch_once(self, method: str, url: str, shape: TypeAdapter[T], request: Mapping[str, Any]) -> T:
         status, body = self._exchange(method, url, request)
         if status.status_code in PASSING:

@@ -4,12 +4,14 @@ once. Never re-sends a write by itself.
 The SDK's own retries are off: on a dropped connection they post twice.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, NoReturn
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -59,10 +61,29 @@ class Installation:
     bot_user: str
 
 
-class SlackClient:
-    """One bot token. Every failure is an IntegrationError that says whether the write may have arrived."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose token it is, the scopes that were installed (None where Slack does not say), and the time at Slack."""
 
-    def __init__(self, token: str, api_url: str, timeout_s: float) -> None:
+    team: str
+    team_id: str
+    user: str
+    scopes: frozenset[str] | None
+    said_at: datetime | None
+
+
+class SlackClient:
+    """One bot token. Every failure is an IntegrationError that says whether the write may have arrived.
+
+    A 429 stops the one method that Slack named it for, in this workspace, until its Retry-After is over; calls made
+    meanwhile are refused here.
+    """
+
+    def __init__(
+        self, token: str, api_url: str, timeout_s: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._now = now
+        self._stopped: dict[str, datetime] = {}  # method -> until when
         self._client = WebClient(token, base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])
         self._hasty = WebClient(token, base_url=api_url, timeout=min(int(timeout_s) or 1, VIEW_S), retry_handlers=[])
         self._installation: Installation | None = None
@@ -132,6 +153,28 @@ class SlackClient:
     def permalink(self, channel_id: str, ts: str) -> str:
         """The lasting address of a message."""
         return str(self._call(self._client.chat_getPermalink, channel=channel_id, message_ts=ts)["permalink"])
+
+    def identity(self) -> Identity:
+        """Who the token is and what it may do."""
+        said = self._call(self._client.auth_test)
+        headers = {name.lower(): value for name, value in said.headers.items()}
+        scopes = headers.get("x-oauth-scopes")
+        return Identity(
+            team=said.get("team") or "",
+            team_id=said.get("team_id") or "",
+            user=said.get("user") or "",
+            scopes=None if scopes is None else frozenset(scope.strip() for scope in scopes.split(",")),
+            said_at=_read_date(headers.get("date", "")),
+        )
+
+    def is_member(self, channel: str) -> bool:
+        """Whether the bot is in a channel given by id or name. Raises IntegrationError where there is none."""
+        found = self._call(self._client.conversations_info, channel=self.channel_id(channel))["channel"]
+        return bool(found.get("is_member"))
+
+    def validate(self, blocks: Blocks) -> None:
+        """Let Slack look at blocks without showing them. Raises IntegrationError with what it says against them."""
+        self._call(self._client.api_call, api_method="blocks.validate", json={"blocks": json.dumps(list(blocks))})
 
     def group_members(self, group: str) -> list[str]:
         """The ids of a user group's members."""
@@ -210,28 +253,48 @@ class SlackClient:
                 return
 
     def _call(self, call: Callable[..., Any], **arguments: Any) -> Any:
+        method = str(arguments.get("api_method") or call.__name__)
+        rest = (self._stopped.get(method, self._now()) - self._now()).total_seconds()
+        if rest > 0:
+            raise IntegrationError("Slack", "too many requests.", retry_after=rest, code="ratelimited")
         try:
             return call(**arguments)
         except SlackApiError as error:
-            _raise(error)
+            refusal = _refusal(error)
+            if refusal.code == "ratelimited":
+                self._stopped[method] = self._now() + timedelta(seconds=refusal.retry_after or 0)
+            raise refusal from None
         except (OSError, HTTPException) as error:
             raise _unanswered(error) from None
 
 
-def _raise(error: SlackApiError) -> NoReturn:
+def check_app_level_token(token: str, api_url: str, timeout_s: float) -> None:
+    """Raise IntegrationError unless Slack would open a socket for that token; none is opened."""
+    client = SlackClient(token, api_url, timeout_s)
+    client._call(client._client.apps_connections_open, app_token=token)
+
+
+def _read_date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError:
+        return None
+
+
+def _refusal(error: SlackApiError) -> IntegrationError:
     response: Any = error.response
     status, code = getattr(response, "status_code", 0), str(response.get("error") or "") if response else ""
     headers = {name.lower(): value for name, value in getattr(response, "headers", {}).items()}
     if status == 429 or code == "ratelimited":
         wait = read_retry_after(str(headers.get("retry-after") or "1"))
-        raise IntegrationError("Slack", "too many requests.", retry_after=wait, code="ratelimited") from None
+        return IntegrationError("Slack", "too many requests.", retry_after=wait, code="ratelimited")
     if status >= 500 or not CODE.fullmatch(code) or code in ("internal_error", "fatal_error", "service_unavailable"):
         # Neither is a page of a proxy in between a refusal of Slack's.
-        raise IntegrationError("Slack", f"it answered {status} {code[:120]}".strip() + ".", unknown=True) from None
+        return IntegrationError("Slack", f"it answered {status} {code[:120]}".strip() + ".", unknown=True)
     details = "; ".join((response.get("response_metadata") or {}).get("messages", ())[:3])
     needed = f' (needs "{response["needed"]}")' if response.get("needed") else ""
     what = f'it refused with "{code}"{needed}. {details}'.strip()
-    raise IntegrationError("Slack", what, REMEDIES.get(code, ""), permanent=True, code=code) from None
+    return IntegrationError("Slack", what, REMEDIES.get(code, ""), permanent=True, code=code)
 
 
 def _unanswered(error: Exception) -> IntegrationError:

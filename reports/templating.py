@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from reports import filters
@@ -43,6 +43,17 @@ def render(report: str, surface: str, context: Mapping[str, Any], templates: Pat
     return finished(
         template.render({**context, "template_note": note or context.get("template_note", "")}), surface
     ), note
+
+
+def template_problem(path: Path) -> str:
+    """What keeps a template of one's own from being read, with file and line; empty where nothing does."""
+    try:
+        environment("text").parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except TemplateSyntaxError as error:
+        return f"{path}, line {error.lineno}: {error}"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{path}: {error}"
+    return ""
 
 
 @cache

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -88,6 +89,7 @@ class SlackSandbox:
         self.bot_token, self.signing_secret, self.app_token = bot_token, signing_secret, app_token
         self.now, self.judge = now, judge
         self.team = "T0SANDBOX"
+        self.scopes = SCOPES
         self.users = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi"}
         self.channels = {c.id: c for c in (Channel("C0ML", "ml"), Channel("C0MGMT", "ml-managers"))}
         self.groups: dict[str, list[str]] = {"S0LEADS": ["U0BEN"]}
@@ -132,7 +134,8 @@ class SlackSandbox:
         call.update(status=status, ok=body.get("ok"))
         if fault:
             return await bad_answer(fault, send)
-        return JSONResponse(body, status, {"x-oauth-scopes": SCOPES}) if body else PlainTextResponse("ok", status)
+        headers = {"x-oauth-scopes": self.scopes, "Date": formatdate(self.now(), usegmt=True)}
+        return JSONResponse(body, status, headers) if body else PlainTextResponse("ok", status)
 
     def _call(self, method: str, request: Request, args: Json) -> Json:
         handle = METHODS.get(method)
@@ -264,6 +267,19 @@ class SlackSandbox:
         rest = start + limit < len(channels)
         cursor = {"response_metadata": {"next_cursor": str(start + limit) if rest else ""}}
         return {"channels": channels[start : start + limit], **cursor}
+
+    def channel_info(self, args: Json) -> Json:
+        """conversations.info"""
+        channel = self._channel(args)
+        return {"channel": {"id": channel.id, "name": channel.name, "is_member": channel.member}}
+
+    def validate(self, args: Json) -> Json:
+        """blocks.validate"""
+        blocks = _decoded(args.get("blocks")) or []
+        problems = check_blocks(blocks) + (self.judge(blocks) if self.judge else [])
+        if problems:
+            raise Refusal("invalid_blocks", response_metadata={"messages": problems})
+        return {}
 
     def open_conversation(self, args: Json) -> Json:
         """conversations.open"""
@@ -437,6 +453,8 @@ METHODS: dict[str, Callable[[SlackSandbox, Json], Json]] = {
     "conversations.history": SlackSandbox.history,
     "conversations.replies": SlackSandbox.replies,
     "conversations.list": SlackSandbox.conversations,
+    "conversations.info": SlackSandbox.channel_info,
+    "blocks.validate": SlackSandbox.validate,
     "conversations.open": SlackSandbox.open_conversation,
     "users.info": SlackSandbox.user_info,
     "usergroups.users.list": SlackSandbox.group_users,

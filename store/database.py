@@ -4,8 +4,10 @@ Transactions are the caller's, by `read()` and `write()`; a write on SQLite take
 wait for each other instead of failing half-way.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 BUSY_MS = 10_000  # how long a writer waits for another one
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -22,6 +24,17 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 class DatabaseError(Exception):
     """The database cannot be used; says what and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The schema that a database has (None before its first start) beside this version's, whether this version knows
+    it, and whether the database may be written."""
+
+    current: str | None
+    head: str
+    known: bool
+    writable: bool
 
 
 class Database:
@@ -61,13 +74,63 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    @property
+    def name(self) -> str:
+        """The address without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()
 
 
+def inspect_database(url: str) -> Schema:
+    """What is there, without changing it; a file that is not there is not made. Raises DatabaseError."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    head, known = script.get_current_head() or "", {revision.revision for revision in script.walk_revisions()}
+    if url.startswith("sqlite:///") and "file:" not in url:
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.parent.is_dir():
+            raise DatabaseError(f'[database] url: the folder "{path.parent}" does not exist.')
+        if not path.exists():
+            return Schema(None, head, known=True, writable=os.access(path.parent, os.W_OK))
+    database = open_unchanged(url)
+    try:
+        with database.read() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        return Schema(current, head, current in {None, *known}, _is_writable(database))
+    except DBAPIError as error:
+        raise DatabaseError(f"The database cannot be opened ({error.orig}).") from error
+    finally:
+        database.close()
+
+
+def _is_writable(database: Database) -> bool:
+    try:
+        with database.write() as connection:
+            connection.execute(text("CREATE TABLE scrumbut_may_write (id INTEGER)"))
+            connection.rollback()  # both databases take a table's making back
+    except OperationalError:
+        return False
+    return True
+
+
 def open_database(url: str) -> Database:
     """Open and upgrade. Raises DatabaseError naming [database] url where that cannot be done."""
+    database = open_unchanged(url)
+    try:
+        database.upgrade()
+    except OperationalError as error:
+        raise DatabaseError(
+            f"The database {database.name} cannot be opened ({error.orig}). "
+            "Check that the folder of [database] url exists and may be written."
+        ) from error
+    return database
+
+
+def open_unchanged(url: str) -> Database:
+    """Open with whatever schema is there; nothing is asked before the first connection. Raises DatabaseError for what
+    is no address."""
     try:
         # hide_parameters: an error must not carry row values into a log.
         engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
@@ -77,15 +140,7 @@ def open_database(url: str) -> Database:
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
-    database = Database(engine)
-    try:
-        database.upgrade()
-    except OperationalError as error:
-        raise DatabaseError(
-            f"The database {engine.url.render_as_string(hide_password=True)} cannot be opened ({error.orig}). "
-            "Check that the folder of [database] url exists and may be written."
-        ) from error
-    return database
+    return Database(engine)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -5,7 +5,7 @@ after the attempt's deadline. An attempt that ended without a clear answer is th
 and claimed for the look-up once its deadline and the quiet time have passed; a crash looks the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from store.tables import outbox as table
 
 PENDING, SENDING, SENT, DEAD, UNKNOWN, DROPPED = "pending", "sending", "sent", "dead", "unknown", "dropped"
 UNSETTLED = (PENDING, SENDING)
+STUCK = (DEAD, UNKNOWN)  # a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,54 @@ def load_stuck(connection: Connection, prefix: str) -> list[tuple[str, str, str]
     for target, kind, error in connection.execute(query):
         latest.setdefault((target, kind), error)
     return [(target, kind, error) for (target, kind), error in latest.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as a person looks at it."""
+
+    id: int
+    target: str
+    kind: str
+    state: str
+    attempt: int
+    created_at: datetime
+    error: str
+    payload: Mapping[str, Any]
+
+
+def load_rows(connection: Connection, states: Collection[str]) -> list[Row]:
+    """The rows in those states, oldest first."""
+    query = select(*(table.c[name] for name in Row.__slots__)).where(table.c.state.in_(states)).order_by(table.c.id)
+    return [Row(**row) for row in connection.execute(query).mappings()]
+
+
+def find_row(connection: Connection, id_: int) -> Row | None:
+    """The row of that number."""
+    row = connection.execute(select(*(table.c[name] for name in Row.__slots__)).where(table.c.id == id_)).mappings()
+    found = row.first()
+    return Row(**found) if found else None
+
+
+def put_back(connection: Connection, id_: int, now: datetime) -> bool:
+    """Put one row that waits for a person back in line, as if it had just been put."""
+    return _judged(connection, id_, state=PENDING, not_before=now, created_at=now, error="")
+
+
+def drop(connection: Connection, id_: int, why: str) -> bool:
+    """End one row that waits for a person."""
+    return _judged(connection, id_, state=DROPPED, error=why)
+
+
+def overtaken_by(connection: Connection, row: Row) -> int | None:
+    """The number of a later row of its kind for the same target, which says all that it said."""
+    later = (table.c.target == row.target, table.c.kind == row.kind, table.c.id > row.id, table.c.state != DROPPED)
+    return connection.scalar(select(table.c.id).where(*later).limit(1))
+
+
+def _judged(connection: Connection, id_: int, **values: Any) -> bool:
+    stuck = (table.c.id == id_, table.c.state.in_(STUCK))
+    return connection.execute(update(table).where(*stuck).values(**values).returning(table.c.id)).first() is not None
 
 
 def count_waiting(connection: Connection, prefix: str) -> int:

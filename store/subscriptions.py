@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
-from backlog.local_time import QuietHours, read_digest, read_quiet
-from backlog.subscription import Event, Reminded, Subscription
+from backlog.quiet import QuietHours, read_quiet
+from backlog.subscription import Event, Reminded, Subscription, read_digest
 from store.dialect import insert
 from store.tables import preference, reminder, timeline
 from store.tables import subscription as table

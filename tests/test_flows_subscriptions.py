@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from backlog.errors import BacklogError
-from backlog.local_time import read_digest, read_quiet
+from backlog.quiet import read_quiet
+from backlog.subscription import last_due, read_digest
 from tests.conftest import World, _text
 
 
@@ -147,7 +148,7 @@ def test_the_button_under_a_notice_ends_it_and_a_second_click_says_so(world: Wor
 def test_following_the_same_again_changes_it_and_all_ends_everything(world: World) -> None:
     world.type('goal add churn "keep active clients"')
     world.type("subscribe goal:churn decisions --digest daily 09:00 Europe/Berlin")
-    assert "decisions, outcomes, weekly mon 09:00 Europe/Berlin" in world.type(
+    assert "decisions, outcomes, mon 09:00 Europe/Berlin" in world.type(
         "subscribe goal:churn decisions outcomes --digest weekly mon 09:00 Europe/Berlin"
     )
     world.type("subscribe everything")
@@ -161,7 +162,7 @@ WRONG = {
     "subscribe EXP-9": "There is no EXP-9 here.",
     "subscribe everything victories": '"victories" is no kind of event. There are: ideas, moves, blocks',
     "subscribe EXP-1 EXP-2": "EXP-1 and EXP-2 are two things to follow.",
-    "subscribe everything --digest": '"" is no rhythm of a digest. Write it as "daily 09:00 Europe/Berlin"',
+    "subscribe everything --digest": '"" is no schedule. Write it as "mon 09:00 Europe/Berlin", "daily 09:00',
     "subscribe everything --digest daily 25:00": '"25:00" is no time of day.',
     "subscribe everything --digest daily 09:00 Mars": '"Mars" is no time zone.',
     "unsubscribe goal:churn": 'You follow nothing called "goal:churn".',
@@ -243,16 +244,16 @@ def test_a_crash_between_look_and_post_tells_nothing_twice(world: World) -> None
     ],
 )
 def test_a_digest_is_due_by_the_local_clock(rhythm: str, now: str, due: str) -> None:
-    found = read_digest(rhythm).last_due(datetime.fromisoformat(now))
+    found = last_due(read_digest(rhythm), datetime.fromisoformat(now))
     assert found.astimezone(UTC) == datetime.fromisoformat(due)
 
 
-def test_a_night_that_goes_back_an_hour_is_one_period(world: World) -> None:
+def test_a_night_that_goes_back_an_hour_is_one_period() -> None:
     twice = [datetime(2026, 10, 25, hour, 45, tzinfo=UTC) for hour in (0, 1)]  # 02:45 in Berlin, both
-    assert len({read_digest("daily 02:30 Europe/Berlin").last_due(at).date() for at in twice}) == 1
+    assert len({last_due(read_digest("daily 02:30 Europe/Berlin"), at).date() for at in twice}) == 1
 
 
-def test_quiet_hours_reach_over_midnight(world: World) -> None:
+def test_quiet_hours_reach_over_midnight() -> None:
     quiet = read_quiet("20:00\u201308:00 Europe/Berlin")
     hours = [hour for hour in range(24) if quiet.cover(datetime(2026, 11, 24, hour, 30, tzinfo=UTC))]
     assert hours == [0, 1, 2, 3, 4, 5, 6, 19, 20, 21, 22, 23]

@@ -19,6 +19,7 @@ from backlog.issue import Issue, Transition, Twin
 from backlog.merge import People
 from backlog.policy import Rules
 from backlog.status import StatusMap
+from bot.flows.finding import Finding
 from bot.roles import NotAllowed, Role, Roles
 from integrations.sources.source import Source
 from store.database import Database
@@ -149,6 +150,7 @@ class Services:
     jql: str = ""
     channel: str = ""
     public_url: str = ""
+    examine: Callable[[], Sequence[Finding]] = tuple
     timeout: timedelta = timedelta(seconds=10)
     quiet: timedelta = timedelta(seconds=60)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from backlog.errors import BacklogError, NotFound
-from backlog.local_time import read_quiet
+from backlog.quiet import read_quiet
 from backlog.subscription import GOAL, Subscription, waits
 from bot.flows.services import Caller, Services, acting
 from bot.roles import SLACK_ID, Role

@@ -14,6 +14,7 @@ from backlog.subscription import (
     fitting,
     is_digest_due,
     is_told_now,
+    last_due,
     notice_lines,
 )
 from bot.flows.services import Services
@@ -53,7 +54,7 @@ def _due(connection: Connection, services: Services) -> list[Due]:
         hours = None if subscription.channel else quiet.get(subscription.person)
         period = ""
         if subscription.digest is not None:
-            period = subscription.digest.last_due(now).date().isoformat()
+            period = last_due(subscription.digest, now).date().isoformat()
             is_due = is_digest_due(subscription, hours, now)
             if not is_due or ledger.has_occurred(connection, _name(subscription), period):
                 continue

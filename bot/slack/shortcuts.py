@@ -8,6 +8,7 @@ from slack_bolt import Ack, App
 
 from backlog.experiment import TITLE_MAX
 from bot.flows.services import Caller, Services
+from bot.manifest import FROM_ANYWHERE, FROM_MESSAGE
 from bot.slack.answers import Place, tell
 from bot.slack.blocks import Block, cut, plain
 from bot.slack.buttons import clicked
@@ -20,7 +21,6 @@ from store import outbox, queue
 
 log = structlog.get_logger(__name__)
 
-NEW, FROM_MESSAGE = "new_experiment", "make_experiment"  # as the app's manifest names them
 TITLE = "New experiment"
 TEXT_MAX = 2_500  # characters of a message that are kept; a text input takes 3,000
 CARD = "slack:card:"
@@ -29,7 +29,7 @@ CARD = "slack:card:"
 def register(app: App, desk: Desk) -> None:
     """Listen to both."""
 
-    @app.shortcut(NEW)
+    @app.shortcut(FROM_ANYWHERE)
     def on_new(ack: Ack, body: Payload) -> None:
         clicked(desk, body, open_new)
         ack()

@@ -4,6 +4,7 @@ Add a verb as a click command on `exp` in the file of its family, or a new file 
 """
 
 from bot.verbs import (
+    administration,
     decisions,
     experiments,
     goals,
@@ -37,6 +38,7 @@ __all__ = [
     "Deferred",
     "Request",
     "Table",
+    "administration",
     "answer",
     "decisions",
     "exp",

@@ -88,7 +88,7 @@ BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
     "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "report",
     "schedule", "risk", "health", "policy", "subscribe", "unsubscribe", "snooze", "settings", "sync", "reassign",
-    "unlink",
+    "unlink", "doctor", "outbox",
 )  # fmt: skip
 
 

@@ -5,8 +5,7 @@ import click
 from backlog.cadence import read_span
 from backlog.errors import BacklogError
 from backlog.experiment import EXPERIMENT_KEY, ISSUE_KEY
-from backlog.local_time import read_digest
-from backlog.subscription import GOAL, Subscription, read_events
+from backlog.subscription import GOAL, Subscription, read_digest, read_events
 from bot.flows import subscribe as flow
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request

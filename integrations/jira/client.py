@@ -84,6 +84,11 @@ class JiraClient:
         """How often Jira was asked."""
         return self._requests
 
+    @property
+    def server_time(self) -> datetime | None:
+        """What Jira's clock said with its last answer."""
+        return self._server_time
+
     def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]:
         """The issues in scope that changed since then, one page at a time, each issue once, oldest change first.
 

@@ -1,0 +1,122 @@
+"""Checks of everything else outside: the clock against theirs, Jira, the metric sources."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.config import ConfigError, SourceSection
+from bot.doctor.case import Case
+from bot.flows.finding import Finding, Topic, fine, trouble, wrong
+from integrations.http import IntegrationError
+from integrations.slack import Identity
+from store.database import DatabaseError
+from store.metrics import source_states
+
+SKEW = timedelta(seconds=30)  # from here on, times in reports are visibly wrong
+SKEW_MAX = timedelta(minutes=4)  # Slack's signatures are good for five
+FILES = ("csv", "jsonl", "parquet", "dvclive", "tensorboard")
+
+
+def check_clock(case: Case) -> Iterator[Finding]:
+    """Our clock agrees with Slack's, or else with Jira's; signatures and merges depend on it."""
+    said = _said_at(case)
+    if said is None:
+        return
+    skew = case.skew(said)
+    ahead = f"{abs(skew).total_seconds():.0f} s {'ahead' if skew > timedelta() else 'behind'}"
+    if abs(skew) >= SKEW_MAX:
+        fact = f"this machine's clock is {ahead}: Slack's requests are refused as too old."
+        yield wrong("clock", fact, "timedatectl set-ntp true", "clock-skew")
+    elif abs(skew) >= SKEW:
+        yield trouble("clock", f"this machine's clock is {ahead}.", "timedatectl set-ntp true", "clock-skew")
+    else:
+        yield fine("clock", "in line")
+
+
+def _said_at(case: Case) -> datetime | None:
+    if isinstance(case.identity, Identity) and case.identity.said_at:
+        return case.identity.said_at
+    return case.jira.server_time if case.jira else None
+
+
+def check_jira(case: Case) -> Iterator[Finding]:
+    """Jira accepts the account, and the scope is one it understands."""
+    if case.jira is None:
+        fact = "[jira] url is empty: experiments have no issues."
+        yield trouble("Jira", fact, "Set [jira] url, email, token and jql.", "jira-off")
+        return
+    try:
+        case.jira.check_account()
+    except IntegrationError as error:
+        topic: Topic = "jira-refuses" if error.permanent else "jira-unreachable"
+        yield wrong("Jira", error.what, error.remedy or "Check the network and [jira] url.", topic)
+        return
+    yield fine("Jira", case.settings.jira.url)
+    try:
+        ids = case.jira.census(case.settings.jira.jql)
+    except IntegrationError as error:
+        yield wrong("Jira", f"[jira] jql: {error.what}", "Try the same JQL in Jira's search.", "jql-refused")
+        return
+    if ids:
+        yield fine("Jira", f"{len(ids)} issues in scope")
+    else:
+        fact = f"no issue is in the scope of jql = {case.settings.jira.jql!r}."
+        yield trouble("Jira", fact, "Check the project's key, and that the account may browse it.", "jql-empty")
+
+
+def check_mapping(case: Case) -> Iterator[Finding]:
+    """Which statuses stand for which stages."""
+    if case.jira is None:
+        return
+    stages = case.settings.jira.stages
+    if stages:
+        yield fine("mapping", "; ".join(f"{stage}: {target}" for stage, target in stages.items()))
+    else:
+        yield fine("mapping", "by Jira's three categories")
+
+
+def check_sources(case: Case) -> Iterator[Finding]:
+    """Each metric source answers, and its last read went well."""
+    last = _last_errors(case)
+    if not case.settings.sources:
+        fact = "no metric source is configured: nothing is measured."
+        yield trouble("sources", fact, "Add one as [[sources]].", "no-source")
+    for section in case.settings.sources:
+        try:
+            _ask(case, section)
+        except (IntegrationError, ConfigError) as error:
+            yield _unread(section.name, error)
+            continue
+        if last.get(section.name):
+            fix = "scrumbut exp metric test NAME shows it again; its metrics are stale until then."
+            yield trouble(section.name, f"its last read failed: {last[section.name]}", fix, "source-failed")
+        else:
+            yield fine(section.name, f"{section.kind} answers")
+
+
+def _ask(case: Case, section: SourceSection) -> None:
+    config = case.source_config(case.settings, section, case.now)
+    if config.url.startswith(("http://", "https://")):
+        config.open_session().check_reachable(config.url)
+    elif section.kind in FILES and not Path(config.url.removeprefix("file://")).exists():
+        what = f'"{config.url}" does not exist.'
+        raise IntegrationError(section.name, what, f'Check url of the source "{section.name}" in config.toml.')
+
+
+def _unread(name: str, error: IntegrationError | ConfigError) -> Finding:
+    if isinstance(error, ConfigError):
+        return wrong(name, str(error), "Set it where scrumbut starts.", "source-variable")
+    if "Invalid Host header" in error.what:
+        fix = "Start it with --allowed-hosts naming the host that scrumbut asks for."
+        return wrong(name, "it refuses the host's name (403 Invalid Host header).", fix, "mlflow-host")
+    return wrong(name, error.what, error.remedy or f'Check url of the source "{name}".', "source-down")
+
+
+def _last_errors(case: Case) -> dict[str, str]:
+    try:
+        if case.schema.current != case.schema.head:
+            return {}
+    except DatabaseError:
+        return {}
+    with case.database() as connection:
+        return {name: error for name, (_, error) in source_states(connection).items()}

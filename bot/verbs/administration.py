@@ -1,0 +1,83 @@
+"""Verbs for those who run it: doctor, outbox."""
+
+import json
+from collections import Counter
+
+import click
+
+from bot.flows import mend_outbox as flow
+from bot.flows.finding import Mark
+from bot.flows.services import require_role
+from bot.roles import Role
+from bot.verbs.answer import Answer, table_of
+from bot.verbs.experiments import pass_request
+from bot.verbs.grammar import Request, exp
+
+NUMBER = click.IntRange(min=1, max=2**31)
+
+
+@exp.command("doctor", slow=True)
+@pass_request
+def doctor(request: Request, /) -> Answer:
+    """Look at the set-up: tokens, scopes, channels, clock, Jira, sources, what is stuck."""
+    require_role(request.services, request.caller, "look at the set-up", Role.ADMIN)
+    found = request.services.examine()
+    counts = Counter(finding.mark for finding in found)
+    said = f"{counts[Mark.WRONG]} wrong, {counts[Mark.TROUBLE]} to look at, {counts[Mark.FINE]} fine"
+    data = [{"mark": f.mark, "check": f.check, "fact": f.fact, "fix": f.fix, "topic": f.topic} for f in found]
+    return Answer(said, more=tuple(map(str, found)), data=data)
+
+
+@exp.group("outbox")
+def outbox() -> None:
+    """What Slack and Jira did not take: list, show, retry, drop."""
+
+
+@outbox.command("list")
+@click.option("--all", "every", is_flag=True, help="Also what is still on its way.")
+@pass_request
+def list_(request: Request, /, every: bool) -> Answer:
+    """What waits for a person."""
+    rows = flow.list_stuck(request.services, request.caller, every)
+    if not rows:
+        return Answer("Nothing waits for a person.", data=[])
+    cells = [(row.id, row.state, row.kind, row.target, f"{row.created_at:%d %b %H:%M}", row.error) for row in rows]
+    remedy = f"outbox show {rows[0].id}, then retry {rows[0].id} or drop {rows[0].id}"
+    table = table_of(("row", "state", "kind", "target", "since (UTC)", "why"), cells)
+    data = [
+        {"row": row.id, "state": row.state, "kind": row.kind, "target": row.target, "why": row.error} for row in rows
+    ]
+    return Answer(f"{len(rows)} in the outbox", table=table, more=(remedy,), data=data)
+
+
+@outbox.command("show")
+@click.argument("number", type=NUMBER)
+@pass_request
+def show(request: Request, /, number: int) -> Answer:
+    """One row with what it would send."""
+    row = flow.show_row(request.services, request.caller, number)
+    payload = {name: value for name, value in row.payload.items() if name != "response_url"}  # a key to one person
+    facts = (
+        ("state", row.state), ("kind", row.kind), ("target", row.target), ("attempts", str(row.attempt)),
+        ("since", f"{row.created_at:%d %b %H:%M} UTC"), ("why", row.error),
+    )  # fmt: skip
+    text = json.dumps(payload, ensure_ascii=False, indent=1)
+    return Answer(f"Row {row.id}", facts, more=tuple(text.splitlines()), data={"row": row.id, "payload": payload})
+
+
+@outbox.command("retry")
+@click.argument("number", type=NUMBER)
+@pass_request
+def retry(request: Request, /, number: int) -> Answer:
+    """Send it once more; one in state unknown may arrive twice."""
+    flow.retry_row(request.services, request.caller, number)
+    return Answer(f"Row {number} is sent once more.", data={"row": number})
+
+
+@outbox.command("drop")
+@click.argument("number", type=NUMBER)
+@pass_request
+def drop(request: Request, /, number: int) -> Answer:
+    """Let it be."""
+    flow.drop_row(request.services, request.caller, number)
+    return Answer(f"Row {number} is dropped.", data={"row": number})
