@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from html import escape
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from backlog.errors import NotFound
 from backlog.experiment import Stage
+from bot.exposition import expose
 from bot.flows.services import Caller, Services
 from bot.terminal import to_text
 from bot.verbs import Request as VerbRequest
@@ -59,10 +61,14 @@ def open_web(services: Services, slack: Endpoint | None, jira: Endpoint | None =
             return Response(status_code=404)
         return Response(icon, media_type="image/svg+xml", headers=REPORT_HEADERS)
 
+    def metrics(_: Request) -> Response:
+        return Response(expose(services), media_type=CONTENT_TYPE_LATEST)
+
     routes = [
         Route("/experiments/{key}", experiment),
         Route("/stages/{stage}.svg", stage),
         Route("/healthz", health),
+        Route("/metrics", metrics),
         Route("/reports/", reports),
         Route("/reports/{id}", report),
     ]

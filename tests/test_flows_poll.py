@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from backlog.metric import Better, Metric, Reading
 from bot.cli import app
+from bot.exposition import expose
 from bot.flows.manage_metrics import try_source
 from bot.flows.poll_metrics import OVERLAP, Polled, poll_source
+from bot.flows.read_sources import read_sources
 from bot.flows.services import Services, SourcePlan
 from bot.schedule import jitter_of, schedules_of
+from bot.web import open_web
 from bot.work import Workers
 from integrations.http import IntegrationError
 from integrations.sources.source import Found
@@ -173,6 +177,25 @@ def test_a_trial_stores_nothing_and_leaves_the_next_poll_as_it_was(tmp_path: Pat
     assert (trial.count, [reading.value for reading in trial.latest]) == (2, [0.8, 0.7])
     assert desk.values("recall") == []
     assert desk.poll().readings == 2
+
+
+def test_how_a_source_is_doing_is_told_to_people_and_to_prometheus(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    desk.track("recall")
+    assert [(s.read_at, s.lag, s.late) for s in read_sources(desk.services)] == [(None, None, False)]
+    desk.poll()
+    desk.forward(hours=1)
+    (status,) = read_sources(desk.services)
+    assert (status.metrics, status.read_at, status.lag, status.late) == (1, START, timedelta(hours=1), True)
+    told = TestClient(open_web(desk.services, None)).get("/metrics")
+    assert told.headers["content-type"].startswith("text/plain; version=")
+    assert 'scrumbut_source_up{kind="told",source="told"} 1.0' in told.text
+    assert 'scrumbut_source_lag_seconds{kind="told",source="told"} 3600.0' in told.text
+    desk.told.answer = lambda _: IntegrationError("told", "it is down.")
+    desk.poll()
+    (status,) = read_sources(desk.services)
+    assert (status.read_at, status.error, status.late) == (START, "recall (dev) from told: it is down.", True)
+    assert 'scrumbut_source_up{kind="told",source="told"} 0.0' in expose(desk.services).decode()
 
 
 def test_dry_run_shows_the_raw_answer_and_what_is_wrong(tmp_path: Path) -> None:
