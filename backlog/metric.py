@@ -35,11 +35,12 @@ class Better(StrEnum):
 
 
 class Aggregation(StrEnum):
-    """How the readings of one run become the run's value."""
+    """How the finite readings of one run, or those in the metric's window before its last one, become its value."""
 
     BEST = "best"
     LAST = "last"
     MEAN = "mean"
+    QUANTILE = "quantile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Metric:
 
     `key` is its name at the source; `scope` narrows what the source reads (an MLflow experiment's name);
     `unit` is free text ("share", "ms"); `tolerance` is in the metric's own unit; `every` ("1d") is how often it is read
-    where that is less often than its source.
+    where that is less often than its source. Of a run, the readings in the `window` ("1d") before its last one count,
+    all of them without one; `quantile` (0 to 1) goes with the aggregation of that name.
     """
 
     goal: str
@@ -63,6 +65,8 @@ class Metric:
     tolerance: float | None = None
     scope: str = ""
     every: str = ""
+    quantile: float | None = None
+    window: str = ""
     id: int = 0
 
 
@@ -82,12 +86,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class RunValue:
-    """What one run is worth under its metric's aggregation; `value` is NaN where no reading was finite."""
+    """What one run is worth under its metric's aggregation; `value` is NaN where no reading was finite. `eval_set` is
+    what it was measured on, as far as the run says."""
 
     run: str
     at: datetime
     value: float
     experiment: str = ""
+    eval_set: str = ""
 
     @property
     def failed(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backlog.evaluation import why_not_comparable
 from backlog.metric import DEV, PROD, Better, Metric, RunValue
 from backlog.progress import Standing, standing
 from backlog.student import t_value
@@ -38,9 +39,11 @@ def compare(
         return Parity(None, None, None, f"no reading in {'dev' if dev is None else 'prod'} yet")
     (dev_metric, dev_standing), (prod_metric, prod_standing) = dev, prod
     tolerance = prod_metric.tolerance or dev_metric.tolerance or min_effect
-    if dev_metric.eval_set and prod_metric.eval_set and dev_metric.eval_set != prod_metric.eval_set:
-        names = f'"{dev_metric.eval_set}" and "{prod_metric.eval_set}"'
-        return Parity(None, tolerance, None, f"not comparable: evaluation sets {names} differ")
+    apart = why_not_comparable(
+        dev_metric.eval_set or dev_standing.eval_set, prod_metric.eval_set or prod_standing.eval_set
+    )
+    if apart:
+        return Parity(None, tolerance, None, apart)
     sign = 1 if dev_metric.better is Better.UP else -1
     gap = sign * (dev_standing.best - prod_standing.best)
     if tolerance is None:

@@ -16,7 +16,8 @@ from backlog.metric import Better, RunValue
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The best so far of one metric in one environment. `runs` counts all runs, `failed` those without a value;
-    `since_best` counts the finished runs after the one that gave the best."""
+    `since_best` counts the finished runs after the one that gave the best; `eval_set` is what the best says it was
+    measured on."""
 
     best: float
     best_run: str
@@ -25,6 +26,7 @@ class Standing:
     failed: int
     since_best: int
     last_at: datetime
+    eval_set: str = ""
 
 
 def standing(runs: Iterable[RunValue], better: Better) -> Standing | None:
@@ -48,6 +50,7 @@ def standing(runs: Iterable[RunValue], better: Better) -> Standing | None:
         failed=len(ordered) - len(finished),
         since_best=since_best,
         last_at=ordered[-1].at,
+        eval_set=best.eval_set,
     )
 
 

@@ -240,6 +240,20 @@ class Security(Section):
     allow_hosts: tuple[Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\[\]:/@ ]+):\d{1,5}$")], ...] = ()
 
 
+class RetentionSection(Section):
+    """`[retention]`"""
+
+    raw: Span = "30d"
+    hourly: Span = "400d"
+
+    @model_validator(mode="after")
+    def check_order(self) -> "RetentionSection":
+        """What is kept by the hour was kept one by one before."""
+        if read_span(self.hourly) <= read_span(self.raw):
+            raise ValueError(f'hourly: "{self.hourly}" must be longer than raw, "{self.raw}".')
+        return self
+
+
 class Testing(Section):
     """`[testing]`"""
 
@@ -271,6 +285,7 @@ class Settings(BaseSettings):
     outbox: Outbox = Outbox()
     sync: Sync = Sync()
     security: Security = Security()
+    retention: RetentionSection = RetentionSection()
     testing: Testing = Testing()
 
     @model_validator(mode="after")

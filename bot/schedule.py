@@ -19,6 +19,7 @@ from bot.flows.run_due import Schedule
 from bot.flows.services import ReportPlan, Services
 
 BEAT_S = 1
+THIN_EVERY = timedelta(days=1)  # how often readings grow old
 CENSUS_EVERY = timedelta(days=1)  # how long a deleted issue may go unnoticed
 GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes to count here
 TELL_EVERY = timedelta(seconds=30)  # how long news may lie, besides the burst they are part of
@@ -40,6 +41,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     ]
     census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census] if services.tracker else []
+    thinning = _interval("thin:readings", "thin_readings", {}, THIN_EVERY, jitter_of("thin", THIN_EVERY))
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
     risks = _interval("watch:risks", "watch_risks", {}, timedelta(hours=1))
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
@@ -51,6 +53,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         *polls,
         *syncs,
         *groups,
+        thinning,
         appetites,
         risks,
         *(told if services.messenger else ()),

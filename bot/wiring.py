@@ -15,7 +15,7 @@ from bot.config import ConfigError, ReportSection, Settings, SourceSection
 from bot.doctor import examine
 from bot.doctor.case import Case
 from bot.flows.report_plans import check_rhythm
-from bot.flows.services import Messenger, ReportPlan, Services, SourcePlan, Tracker
+from bot.flows.services import Messenger, ReportPlan, Retention, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
 from integrations.jira.client import JiraClient
 from integrations.slack import SlackClient
@@ -34,6 +34,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings, clock),
         tracker=_tracker(settings),
+        retention=Retention(read_span(settings.retention.raw), read_span(settings.retention.hourly)),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
         statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),

@@ -22,6 +22,7 @@ from bot.flows.run_due import Schedule, run_due
 from bot.flows.services import Services
 from bot.flows.sync_backlog import sync_backlog, take_census
 from bot.flows.tell_subscribers import tell_subscribers
+from bot.flows.thin_readings import thin_all
 from bot.flows.watch_appetites import watch_appetites
 from bot.flows.watch_risks import watch_risks
 from bot.flows.write_report import write_report
@@ -111,8 +112,14 @@ def _deciders(services: Services, args: Mapping[str, Any]) -> None:
     log.info("reminded deciders", people=remind_deciders(services))
 
 
+def _thin(services: Services, args: Mapping[str, Any]) -> None:
+    done = thin_all(services)
+    log.info("readings thinned", to_hours=done.readings, to_days=done.hours)
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
+    "thin_readings": _thin,
     "sync_backlog": _sync,
     "take_census": _census,
     "watch_appetites": _appetites,

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, and_, case, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
+from backlog.evaluation import comparable_runs
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
+from store.aggregates import worth_of_series
 from store.dialect import insert
-from store.tables import Instant, reading, series, source_state
+from store.retention import LateReading, save_late
+from store.tables import Instant, reading, rollup, series, source_state
 from store.tables import metric as table
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
@@ -39,7 +42,7 @@ def add_metric(connection: Connection, metric: Metric) -> Metric:
 
 _FIELDS = (
     "id", "goal", "name", "environment", "source", "key", "better", "aggregation", "unit", "eval_set", "tolerance",
-    "scope", "every",
+    "scope", "every", "quantile", "window",
 )  # fmt: skip
 
 
@@ -84,15 +87,21 @@ def save_found(
 ) -> int:
     """Store readings; returns how many were new or changed.
 
-    `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value.
+    `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value. One from a
+    time that is kept by the hour or day only counts for the extremes there: it may be in them already.
     """
-    ids = _series_ids(connection, found, experiments)
+    known = _series(connection, found, experiments)
     rows: dict[tuple[int, datetime, int], dict[str, object]] = {}
+    late: list[LateReading] = []
     for metric, readings in found:
         for r in readings:
-            series_id = ids[metric.id, r.run]
+            own = known[metric.id, r.run]
             value = r.value if math.isfinite(r.value) else None
-            rows[series_id, r.at, r.step] = {"series_id": series_id, "at": r.at, "step": r.step, "value": value}
+            if own.hours_until is not None and r.at < own.hours_until:
+                late.append(LateReading(own.id, r.at, r.step, value, own.days_until))
+            else:
+                rows[own.id, r.at, r.step] = {"series_id": own.id, "at": r.at, "step": r.step, "value": value}
+    save_late(connection, late)
     return sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values())))
 
 
@@ -105,9 +114,10 @@ def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: date
         connection.execute(polled.values(read_at=read_at, polled_since=later))
 
 
-def _series_ids(
+def _series(
     connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
-) -> dict[tuple[int, str], int]:
+) -> dict[tuple[int, str], Any]:
+    """The series of each run, made where there is none: rows of (id, hours_until, days_until)."""
     last = {(metric.id, r.run): r for metric, readings in found for r in readings}
     rows = [
         {
@@ -119,14 +129,14 @@ def _series_ids(
         }
         for (metric_id, run), r in last.items()
     ]
-    ids: dict[tuple[int, str], int] = {}
+    known: dict[tuple[int, str], Any] = {}
     for chunk in _slices(rows):
         statement = insert(connection, series)
         told = {name: statement.excluded[name] for name in ("tag", "experiment", "eval_set")}
         statement = statement.on_conflict_do_update(index_elements=["metric_id", "run"], set_=told)
-        known = connection.execute(statement.returning(series.c.metric_id, series.c.run, series.c.id), chunk)
-        ids |= {(metric_id, run): series_id for metric_id, run, series_id in known}
-    return ids
+        columns = (series.c.metric_id, series.c.run, series.c.id, series.c.hours_until, series.c.days_until)
+        known |= {(row.metric_id, row.run): row for row in connection.execute(statement.returning(*columns), chunk)}
+    return known
 
 
 def attach_runs(connection: Connection, tag: str, experiment: int) -> None:
@@ -150,47 +160,48 @@ def _slices(rows: Sequence[T]) -> Iterable[Sequence[T]]:
 
 def run_values(connection: Connection, metric: Metric, experiment: int | None = None) -> list[RunValue]:
     """What each run of the metric is worth under its aggregation, in no particular order; only one experiment's
-    runs where its number is given.
+    runs where its number is given, and only runs that may be compared: see `backlog.evaluation`.
 
     A run's time is that of its last reading; its value is NaN where none was finite.
     """
-    rows = connection.execute(_run_query(metric, experiment)).all()
+    return comparable_runs(metric, all_run_values(connection, metric, experiment))[0]
+
+
+def all_run_values(connection: Connection, metric: Metric, experiment: int | None = None) -> list[RunValue]:
+    """The same with the runs that were measured on another evaluation set."""
+    worths = worth_of_series(connection, metric, experiment)
+    rows = connection.execute(select(series).where(*_own(metric, experiment))).mappings()
     return [
-        RunValue(run, at, math.nan if value is None else value, f"EXP-{number}" if number else "")
-        for run, number, at, value in rows
+        RunValue(
+            row["run"], *worths[row["id"]], f"EXP-{row['experiment']}" if row["experiment"] else "", row["eval_set"]
+        )
+        for row in rows
+        if row["id"] in worths
     ]
 
 
 def load_points(
     connection: Connection, metric: Metric, since: datetime | None, most: int
 ) -> list[tuple[datetime, float]]:
-    """The latest finite readings of the metric over all its runs, oldest first; those at or after `since`."""
-    joined = series.join(reading, reading.c.series_id == series.c.id)
-    own = (series.c.metric_id == metric.id, reading.c.value.is_not(None))
-    query = select(reading.c.at, reading.c.value).select_from(joined).where(*own)
-    query = query.where(reading.c.at >= since) if since else query
-    rows = connection.execute(query.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(most))
-    return [(at, value) for at, value in reversed(rows.all())]
+    """The latest finite readings of the metric over all its comparable runs, oldest first; those at or after `since`.
+    Of times that are kept by the hour or the day, their means."""
+    own = (series.c.metric_id == metric.id, series.c.eval_set.in_(("", metric.eval_set)) if metric.eval_set else true())
+    rolled = (rollup.c.last_at, rollup.c.total / rollup.c.finite, rollup.c.last_step)
+    queries = (
+        (reading, (reading.c.at, reading.c.value, reading.c.step), reading.c.value.is_not(None)),
+        (rollup, rolled, rollup.c.finite > 0),
+    )
+    points: list[tuple[datetime, float]] = []
+    for table_, (at, value, step), finite in queries:
+        query = select(at, value).join(series, table_.c.series_id == series.c.id).where(*own, finite)
+        query = query.where(at >= since) if since else query
+        left = most - len(points)
+        points += [tuple(row) for row in connection.execute(query.order_by(at.desc(), step.desc()).limit(left))]
+    return sorted(points, key=lambda point: point[0])
 
 
-def _run_query(metric: Metric, experiment: int | None) -> Select[Any]:
-    own = and_(series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment)
-    columns = (series.c.run, series.c.experiment)
-    joined = series.join(reading, reading.c.series_id == series.c.id)
-    if metric.aggregation is Aggregation.LAST:
-        order = (reading.c.at.desc(), reading.c.step.desc())
-        rank = func.row_number().over(partition_by=reading.c.series_id, order_by=order).label("rank")
-        ranked = select(*columns, reading.c.at, reading.c.value, rank).select_from(joined).where(own).subquery()
-        return select(ranked.c.run, ranked.c.experiment, ranked.c.at, ranked.c.value).where(ranked.c.rank == 1)
-    aggregate = _aggregate(metric)(reading.c.value)
-    grouped = select(*columns, func.max(reading.c.at), aggregate).select_from(joined).where(own)
-    return grouped.group_by(series.c.id, *columns)
-
-
-def _aggregate(metric: Metric) -> Any:
-    if metric.aggregation is Aggregation.MEAN:
-        return func.avg
-    return func.max if metric.better is Better.UP else func.min
+def _own(metric: Metric, experiment: int | None) -> tuple[ColumnElement[bool], ...]:
+    return series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment
 
 
 def search_runs(connection: Connection, words: str, limit: int) -> list[str]:

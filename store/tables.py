@@ -189,12 +189,15 @@ metric = Table(
     Column("tolerance", Float),
     _text("scope", 500),
     _text("every", 20),
+    Column("quantile", Float),
+    _text("window", 20),
     Column("polled_since", Instant),
     Column("read_at", Instant),
     UniqueConstraint("goal", "name", "environment"),
 )
 
-# One row per run of a metric; `tag` is the key its tracker names, `experiment` the number behind it, or 0.
+# One row per run of a metric; `tag` is the key its tracker names, `experiment` the number behind it, or 0. Up to
+# `hours_until` its readings are kept by the hour, up to `days_until` by the day; see `store.retention`.
 series = Table(
     "series",
     metadata,
@@ -204,6 +207,8 @@ series = Table(
     _text("tag", 80),
     Column("experiment", Integer, nullable=False, default=0),
     _text("eval_set", 120),
+    Column("hours_until", Instant),
+    Column("days_until", Instant),
     UniqueConstraint("metric_id", "run"),
     Index(None, "metric_id", "experiment"),
     Index(None, "tag"),
@@ -217,6 +222,24 @@ reading = Table(
     Column("at", Instant, primary_key=True),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
     Column("value", Float),
+    sqlite_with_rowid=False,
+)
+
+# What is left of a span of readings: all that any aggregation but a quantile asks for. `span` is in seconds.
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, primary_key=True),
+    Column("last_at", Instant, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("last", Float),
+    Column("low", Float),
+    Column("high", Float),
+    Column("total", Float, nullable=False),
+    Column("finite", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from backlog.errors import NotFound
+from backlog.evaluation import why_not_comparable
 from backlog.experiment import Experiment, Kind
 from backlog.gates import Evidence
 from backlog.goal import Goal
@@ -68,7 +69,8 @@ def _dev_runs(experiment: Experiment, dev: tuple[Metric, Sequence[RunValue]] | N
     if dev is None:
         return 0
     metric, values = dev
-    if experiment.eval_set and metric.eval_set and experiment.eval_set != metric.eval_set:
+    named = metric.eval_set or next((run.eval_set for run in values if run.eval_set), "")
+    if why_not_comparable(experiment.eval_set, named):
         return 0  # measured on another evaluation set: no evidence for this question
     return sum(not run.failed for run in values)
 

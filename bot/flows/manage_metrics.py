@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from backlog.cadence import read_span
 from backlog.errors import BacklogError, NotFound
-from backlog.metric import Metric, Reading
+from backlog.metric import Aggregation, Metric, Reading
 from bot.flows.poll_metrics import due_groups
 from bot.flows.services import Caller, Services, SourcePlan, acting
 from integrations.http import IntegrationError
@@ -48,6 +48,7 @@ def _checked(connection: Connection, services: Services, metric: Metric) -> Metr
             f'There is no source "{metric.source}". Sources: {known}.', "Add it as [[sources]] in config.toml."
         )
     _check_every(metric, services.sources[metric.source])
+    _check_worth(metric)
     goal = find_goal(connection, metric.goal)
     if goal.metric == metric.name and goal.better and goal.better is not metric.better:
         way = f"{goal.key} goes from {goal.baseline:g} to {goal.target:g}"
@@ -98,6 +99,13 @@ def _read_once(plan: SourcePlan, metrics: Sequence[Metric], since: datetime | No
         newest = sorted([*known.latest, *found], key=lambda reading: (reading.at, reading.step), reverse=True)
         trials[metric.id] = replace(known, count=known.count + len(found), latest=tuple(newest[:SHOWN]))
     return list(trials.values())
+
+
+def _check_worth(metric: Metric) -> None:
+    if (metric.aggregation is Aggregation.QUANTILE) is (metric.quantile is None):
+        raise BacklogError("A quantile needs its share, and only a quantile.", "--agg quantile --quantile 0.95")
+    if metric.window:
+        read_span(metric.window)
 
 
 def _check_every(metric: Metric, plan: SourcePlan) -> None:

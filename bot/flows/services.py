@@ -102,6 +102,14 @@ class Tracker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long readings are kept one by one, and then by the hour; by the day they are kept for ever."""
+
+    raw: timedelta = timedelta(days=30)
+    hourly: timedelta = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePlan:
     """A configured source: how often it is polled, and the adaptor that reads it."""
 
@@ -144,6 +152,7 @@ class Services:
     messenger: Messenger | None = None
     tracker: Tracker | None = None
     sources: Mapping[str, SourcePlan] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
     reports: Sequence[ReportPlan] = ()
     statuses: StatusMap = field(default_factory=StatusMap)
     issue_types: Mapping[Kind, str] = field(default_factory=dict)

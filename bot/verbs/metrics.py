@@ -32,6 +32,8 @@ def metric() -> None:
 @click.option("--eval-set", default="", help="The evaluation set's name and version.")
 @click.option("--tolerance", type=float, help="The gap between dev and prod that still counts as parity.")
 @click.option("--scope", default="", help="What the source reads: an MLflow experiment's name, a W&B team/project.")
+@click.option("--quantile", type=click.FloatRange(0, 1), help="With --agg quantile: 0.95 is the value 95 % stay below.")
+@click.option("--window", default="", help="Only the readings this long before a run's last one count: 1d.")
 @click.option("--every", default="", help="How often it is read, where less often than its source: 1d.")
 @click.option("--dry-run", is_flag=True, help="Read it once and show the raw values; nothing is stored.")
 @pass_request

@@ -1,0 +1,139 @@
+"""What each series is worth, from its readings and from what is left of older ones.
+
+Best, last and mean are aggregated by the database, over both; a quantile needs every reading, and its metric's readings
+are never rolled up.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    func,
+    literal_column,
+    select,
+    true,
+    type_coerce,
+)
+
+from backlog.cadence import read_span
+from backlog.metric import Aggregation, Better, Metric
+from store.tables import Instant, reading, rollup, series
+
+Worth = tuple[datetime, float]  # the time of the last reading, and the value; NaN where none was finite
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What is known of a stretch of one series."""
+
+    last_at: datetime
+    last_step: int
+    last: float | None
+    low: float | None
+    high: float | None
+    total: float
+    finite: int
+
+    def joined(self, other: "_Span") -> "_Span":
+        later = max(self, other, key=lambda span: (span.last_at, span.last_step))
+        return _Span(
+            *(later.last_at, later.last_step, later.last),
+            min((low for low in (self.low, other.low) if low is not None), default=None),
+            max((high for high in (self.high, other.high) if high is not None), default=None),
+            self.total + other.total,
+            self.finite + other.finite,
+        )
+
+
+def worth_of_series(connection: Connection, metric: Metric, experiment: int | None) -> dict[int, Worth]:
+    """By series id, under the metric's aggregation and window; only one experiment's where its number is given."""
+    own = [series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment]
+    if metric.aggregation is Aggregation.QUANTILE:
+        return _quantiles(connection, metric, own)
+    spans: dict[int, _Span] = {}
+    queries = (_raw(metric, own), _rolled(metric, own))
+    for series_id, *values in (row for query in queries for row in connection.execute(query)):
+        span = _Span(*values)
+        spans[series_id] = spans[series_id].joined(span) if series_id in spans else span
+    return {series_id: (span.last_at, _value(metric, span)) for series_id, span in spans.items()}
+
+
+def _value(metric: Metric, span: _Span) -> float:
+    if metric.aggregation is Aggregation.LAST:
+        value = span.last
+    elif metric.aggregation is Aggregation.MEAN:
+        value = span.total / span.finite if span.finite else None
+    else:
+        value = span.high if metric.better is Better.UP else span.low
+    return math.nan if value is None else value
+
+
+def _raw(metric: Metric, own: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    value = reading.c.value
+    joined = series.join(reading, reading.c.series_id == series.c.id)
+    # Bounds are those of the primary key: the last row of each series is found without reading the others.
+    last = select(reading.c.step, reading.c.value).where(reading.c.series_id == series.c.id)
+    last = last.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(1).correlate(series)
+    step, newest = last.with_only_columns(reading.c.step), last.with_only_columns(reading.c.value)
+    if metric.aggregation is Aggregation.LAST:
+        at = last.with_only_columns(reading.c.at).scalar_subquery()
+        nothing: tuple[Any, ...] = tuple(literal_column(value) for value in ("NULL", "NULL", "0", "0"))
+        query = select(series.c.id, at, step.scalar_subquery(), newest.scalar_subquery(), *nothing)
+        return query.where(*own, at.is_not(None))
+    sums = func.min(value), func.max(value), func.coalesce(func.sum(value), 0.0), func.count(value)
+    query = select(series.c.id, func.max(reading.c.at), literal_column("0"), literal_column("NULL"), *sums)
+    return query.select_from(joined).where(*own, _within(metric, reading.c.at)).group_by(series.c.id)
+
+
+def _rolled(metric: Metric, own: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    joined = series.join(rollup, rollup.c.series_id == series.c.id)
+    order = (rollup.c.last_at.desc(), rollup.c.last_step.desc())
+    rank = func.row_number().over(partition_by=rollup.c.series_id, order_by=order).label("rank")
+    columns = [
+        rollup.c[name] for name in ("series_id", "last_at", "last_step", "last", "low", "high", "total", "finite")
+    ]
+    where = (*own, series.c.hours_until.is_not(None), _within(metric, rollup.c.last_at))
+    spans = select(*columns, rank).select_from(joined).where(*where).subquery()
+    newest = func.max(case((spans.c.rank == 1, spans.c.last)))
+    steps = func.max(case((spans.c.rank == 1, spans.c.last_step)))
+    sums = (func.min(spans.c.low), func.max(spans.c.high), func.sum(spans.c.total), func.sum(spans.c.finite))
+    return select(spans.c.series_id, func.max(spans.c.last_at), steps, newest, *sums).group_by(spans.c.series_id)
+
+
+def _within(metric: Metric, at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a time lies in the metric's window before the series' last reading."""
+    if not metric.window:
+        return true()
+    span = read_span(metric.window).total_seconds() * 1_000_000
+    newest = select(func.max(reading.c.at)).where(reading.c.series_id == series.c.id).correlate(series)
+    rolled = select(func.max(rollup.c.last_at)).where(rollup.c.series_id == series.c.id).correlate(series)
+    end = func.coalesce(newest.scalar_subquery(), rolled.scalar_subquery())
+    return type_coerce(at, BigInteger) > type_coerce(end, BigInteger) - int(span)
+
+
+def _quantiles(connection: Connection, metric: Metric, own: Sequence[ColumnElement[bool]]) -> dict[int, Worth]:
+    joined = series.join(reading, reading.c.series_id == series.c.id)
+    columns = (series.c.id, type_coerce(reading.c.at, Instant), reading.c.value)
+    query = select(*columns).select_from(joined).where(*own, _within(metric, reading.c.at))
+    rows = connection.execute(query.order_by(series.c.id, reading.c.at).execution_options(yield_per=10_000))
+    return {series_id: _quantile(metric, group) for series_id, group in groupby(rows, key=lambda row: row[0])}
+
+
+def _quantile(metric: Metric, rows: Iterable[Any]) -> Worth:
+    last, values = None, []
+    for _, at, value in rows:
+        last = at
+        if value is not None:
+            values.append(value)
+    assert last is not None  # a group has a row
+    return last, float(np.quantile(values, metric.quantile or 0.5)) if values else math.nan
