@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from backlog.drift import Level
 from backlog.errors import BacklogError
 from backlog.snapshot import Risk
 
+REGRESSION, CONFIRMED = "production_regression", str(Level.CONFIRMED)
 MANUAL = "manual"  # the rule of what a person added
 EXPOSURES = {"low": 0.25, "medium": 0.5, "high": 0.75}  # of the impact that a person gives
 NEW_FOR = timedelta(days=7)  # a manual risk counts as new until the next weekly report
@@ -68,6 +70,13 @@ def hold_against(register: Iterable[Registered], found: Sequence[Risk]) -> Turn:
         continued=tuple(replace(standing[key], risk=risk) for key, risk in named.items() if key in standing),
         resolved=tuple(entry for key, entry in standing.items() if key not in named),
     )
+
+
+def newly_confirmed(turn: Turn, before: Iterable[Registered]) -> list[Risk]:
+    """Regressions in production confirmed now and not at the last look: only those interrupt a channel."""
+    known = {entry.key for entry in before if CONFIRMED in entry.risk.cause}
+    now = (*turn.opened, *(entry.risk for entry in turn.continued))
+    return [r for r in now if r.rule == REGRESSION and CONFIRMED in r.cause and (r.rule, r.subject) not in known]
 
 
 def with_answers(found: Sequence[Risk], register: Iterable[Registered], now: datetime) -> list[Risk]:

@@ -450,6 +450,26 @@ pause = Table(
     Column("at", Instant, nullable=False),
 )
 
+# People's rules on metrics; see `backlog.watch`. Goal, name and environment are those of the metric.
+watch = Table(
+    "watch",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("metric_id", Integer, nullable=False),
+    _text("goal", 40),
+    _text("name", 80),
+    _text("environment", 40),
+    _text("side", 10),
+    Column("bound", Float, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("recover", Float, nullable=False),
+    _text("made_by", 80),
+    Column("since", Instant, nullable=False),
+    Column("fired", Boolean, nullable=False),
+    Column("silent", Boolean, nullable=False),
+    UniqueConstraint("metric_id", "side"),
+)
+
 # The register of risks; see `backlog.register`. Manual ones have the rule "manual".
 risk = Table(
     "risk",

@@ -12,6 +12,7 @@ from backlog.noise import Verdict, compare_runs, noise_of, repeats_of
 from backlog.parity import goal_parity
 from backlog.risk.situation import Situation, name_risk
 from backlog.snapshot import Risk
+from backlog.watch import propose
 
 SILENT_START = timedelta(days=3)  # a started experiment without any reading, the small appetite
 
@@ -67,14 +68,8 @@ def production_regression(s: Situation) -> Iterator[Risk]:
             cause=f"{metric.name} got worse in production ({level})",
             effect="customers get less than was decided on",
             evidence=f"{points[-1][1]:.4g} on {points[-1][0]:%d %b}, outside the {len(points) - 1} before",
-            action=propose_check(metric),
+            action=propose(metric.name, metric.goal),
         )
-
-
-def propose_check(metric: Metric) -> str:
-    """The command that would make an experiment of a breach; nobody but a person runs it."""
-    title = f"Why did {metric.name} get worse in production?"
-    return f'/exp new "{title}" --goal {metric.goal} --kind production-check'
 
 
 def parity_gap(s: Situation) -> Iterator[Risk]:

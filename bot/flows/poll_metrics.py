@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from backlog.cadence import read_span
 from backlog.metric import Metric, Reading
 from bot.flows.services import Services, SourcePlan
+from bot.flows.watch_metrics import watch_metrics
 from integrations.http import IntegrationError
 from integrations.sources.source import Found
 from store.experiments import numbers_by_key
@@ -38,9 +39,11 @@ def poll_source(services: Services, plan: SourcePlan, all_due: bool = False) -> 
     if not plan.busy.acquire(blocking=False):
         return Polled(plan.name, 0, 0, busy=True)
     try:
-        return _poll_source(services, plan, all_due)
+        polled = _poll_source(services, plan, all_due)
     finally:
         plan.busy.release()
+    watch_metrics(services, plan.name)
+    return polled
 
 
 def _poll_source(services: Services, plan: SourcePlan, all_due: bool) -> Polled:

@@ -15,6 +15,7 @@ from bot.verbs import (
     scheduling,
     subscriptions,
     syncing,
+    watches,
 )
 from bot.verbs.answer import Answer, Table
 from bot.verbs.grammar import (
@@ -55,5 +56,6 @@ __all__ = [
     "subscriptions",
     "syncing",
     "typed_so_far",
+    "watches",
     "without_controls",
 ]
