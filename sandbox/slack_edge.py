@@ -28,26 +28,25 @@ RETRIES = 3  # of an event that was not acknowledged
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What the app answered: HTTP status, body, and how long it took."""
+    """What the app answered: HTTP status, body, how long it took, and whether Slack takes it."""
 
     status: int
     body: Json
     seconds: float
     sent: bytes = b""
     headers: dict[str, str] | None = None
-
-    @property
-    def in_time(self) -> bool:
-        """Whether Slack takes it."""
-        return self.status == 200 and self.seconds <= ACK_S
+    in_time: bool = True
 
 
 class SlackEdge:
     """Acts for people. `request_url` is the app's `/slack/events`, `sandbox_url` where the stand-in listens."""
 
-    def __init__(self, sandbox: SlackSandbox, sandbox_url: str, request_url: str = "") -> None:
+    def __init__(
+        self, sandbox: SlackSandbox, sandbox_url: str, request_url: str = "", patience_s: float = ACK_S
+    ) -> None:
         self._sandbox, self._sandbox_url, self._request_url = sandbox, sandbox_url, request_url
         self._client = httpx2.Client(timeout=30)
+        self._patience_s = patience_s
         self.sent: list[Json] = []
 
     def command(self, text: str, user: str = "U0ANA", channel: str = "C0ML", command: str = "/exp") -> Ack:
@@ -235,7 +234,8 @@ class SlackEdge:
         began = time.perf_counter()
         response = self._client.post(self._request_url, content=body, headers=headers)
         seconds = time.perf_counter() - began
-        return Ack(response.status_code, _body(response.text), seconds, body, headers)
+        in_time = response.status_code == 200 and seconds <= self._patience_s
+        return Ack(response.status_code, _body(response.text), seconds, body, headers, in_time)
 
     def _send(self, kind: str, payload: Json) -> Ack:
         sandbox, envelope_id = self._sandbox, uuid4().hex
@@ -244,11 +244,12 @@ class SlackEdge:
             raise RuntimeError("no socket is open")
         began = time.perf_counter()
         sent = sandbox.sockets[-1].send_text(json.dumps({**envelope, "accepts_response_payload": True}))
-        asyncio.run_coroutine_threadsafe(sent, sandbox.loop).result(ACK_S)
-        while envelope_id not in sandbox.acks and time.perf_counter() - began < ACK_S:
+        asyncio.run_coroutine_threadsafe(sent, sandbox.loop).result(self._patience_s)
+        while envelope_id not in sandbox.acks and time.perf_counter() - began < self._patience_s:
             time.sleep(0.002)
         body = sandbox.acks.pop(envelope_id, None)
-        return Ack(200 if body is not None else 504, body or {}, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Ack(200 if body is not None else 504, body or {}, seconds, in_time=body is not None)
 
     def _show(self, ack: Ack, user: str, channel: str) -> None:
         if not ack.in_time:

@@ -153,6 +153,12 @@ def test_the_same_handlers_answer_over_socket_mode(make_place: Callable[..., Pla
         ack = SlackEdge(place.slack, place.slack_url).command('new "Char-level tokens raise recall"')
         assert "EXP-1 is on the backlog" in ack.body["text"]
         wait_for(lambda: place.slack.messages("ml"))
+        edge = SlackEdge(place.slack, place.slack_url)
+        edge.click("Frame", place.slack.messages("ml")[0])
+        assert edge.suggest("frame.goal", "") == []
+        assert edge.submit(hypothesis="we believe").body["response_action"] == "clear"
+        edge.event({"type": "app_home_opened", "user": "U0ANA", "channel": "D1", "tab": "home"})
+        wait_for(lambda: "framed" in str(place.slack.views.homes.get("U0ANA")))
         assert httpx2.post(f"{place.web}/slack/events").status_code == 404
 
 

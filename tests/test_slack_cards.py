@@ -75,6 +75,16 @@ def test_the_same_click_delivered_twice_acts_once(world: World) -> None:
     assert world.type("show EXP-1").count("started") == 1
 
 
+def test_a_click_on_what_only_reads_is_answered_once_however_often_it_is_delivered(world: World) -> None:
+    ready(world)
+    ack = world.edge.click("Details", card(world))
+    world.settle()
+    answers = len(world.slack.ephemerals)
+    world.edge.replay(ack)
+    world.settle()
+    assert len(world.slack.ephemerals) == answers
+
+
 def test_a_click_that_lacks_words_opens_their_modal(world: World) -> None:
     ready(world)
     click(world, "Start")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -69,7 +70,7 @@ def answer_later(services: Services, args: Mapping[str, Any]) -> None:
 
 def tell(services: Services, caller: Caller, said: Answer, place: Place, words: Sequence[str] = ()) -> None:
     """Answer where it was asked, to the person alone or to the channel with their name on it; in a message to the
-    person where that place has closed. At most once."""
+    person where that place has closed. At most once, and nothing twice to the same delivery."""
     if place.open and said.text:
         said = replace(said, more=(*said.more, f"Shown by {caller.name}"))
     message = to_message(said, words, postable=bool(place.response_url) and not place.open)
@@ -78,5 +79,7 @@ def tell(services: Services, caller: Caller, said: Answer, place: Place, words: 
     kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": place.open, "user": caller.id}
     if place.thread_ts:
         kind, where = "slack.post", {"channel": place.channel, "thread_ts": place.thread_ts}
+    digest = sha256(message["text"].encode()).hexdigest()[:8]
     with services.database.write() as connection:
-        outbox.put(connection, f"slack:respond:{caller.delivery}"[:160], kind, {**where, **message}, services.now())
+        if first_delivery(connection, f"told:{caller.delivery}"[:150] + digest, services.now()):
+            outbox.put(connection, f"slack:respond:{caller.delivery}"[:160], kind, {**where, **message}, services.now())

@@ -49,7 +49,7 @@ def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
     said = perform(desk.services, caller, words, place)
     if said.problem == "incomplete" and open_for(desk, words, told(body, "trigger_id"), place):
         return
-    tell(desk.services, caller, said, place, words)
+    tell(desk.services, caller, said, place, () if said.problem else words)
     if told(body, "view", "type") == "home":
         refresh_home(desk.services, caller.id)
 

@@ -1,5 +1,6 @@
 """One parameter of a verb as one input of a modal: how it is drawn, and what it says when it comes back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ import click
 from bot.slack.blocks import Block, cut, plain
 from bot.verbs import without_controls
 
+USER = re.compile(r"[UW][A-Z0-9]+")
 INPUT_MAX = 3_000  # characters that a text input takes
 OPTION_MAX, VALUE_MAX = 75, 150  # characters of an option's text and value
 EXPERIMENT, GOAL, ISSUE = "experiment", "goal", "issue"  # what a select searches for; see `options.py`
@@ -91,8 +93,8 @@ def _element(kind: str, param: click.Parameter, value: Any) -> Block:
         chosen = next((one for one in options if one["value"].lower() == text.lower()), None)
         return {"type": "static_select", "options": options, **({"initial_option": chosen} if chosen else {})}
     if kind == PERSON:
-        known = {"initial_user": text.lstrip("@")} if text.lstrip("@")[:1] in "UW" and text else {}
-        return {"type": "users_select", **known}
+        person = text.lstrip("@")
+        return {"type": "users_select", **({"initial_user": person} if USER.fullmatch(person) else {})}
     if kind == DATE:
         return {"type": "datepicker", **({"initial_date": text[:10]} if text else {})}
     if kind == FLAG:
