@@ -8,6 +8,8 @@ from backlog.experiment import Experiment, Stage
 from reports.buttons import Offer, line_buttons
 from reports.filters import UNKNOWN, cut, printable
 
+DETAILS = "Details"  # the button that shows all that is known
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -32,7 +34,7 @@ class Card:
 def next_acts(e: Experiment) -> list[Offer]:
     """What is sensible to do next with an experiment: a label and the line that does it."""
     key = e.key
-    details = ("Details", f"show {key}")
+    details = (DETAILS, f"show {key}")
     if e.stage.finished:
         return [("Follow-up", f"new --follows={key}"), details]
     if e.parked_since or e.stage is Stage.READY:

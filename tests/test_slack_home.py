@@ -31,13 +31,13 @@ def share(world: World, *urls: str, lose: int = 0, **more: Any) -> list[dict[str
     return world.slack.unfurled[before:]
 
 
-def say(world: World, text: str, user: str = "U0ANA", kind: str = "app_mention", **more: Any) -> str:
+def say(world: World, text: str, user: str = "U0ANA", kind: str = "app_mention", lose: int = 0, **more: Any) -> str:
     """Say something to the bot in #ml; what it answers in the thread."""
     world.clock.forward(seconds=1)
     ts = f"{world.clock().timestamp():.6f}"
     posted = {"type": "message", "user": user, "text": text, "ts": ts, "channel": "C0ML", "blocks": []}
     world.slack.messages("ml").append(posted)
-    world.edge.event({"type": kind, "user": user, "text": text, "ts": ts, "channel": "C0ML", **more})
+    world.edge.event({"type": kind, "user": user, "text": text, "ts": ts, "channel": "C0ML", **more}, lose=lose)
     world.settle()
     replies = [m for m in world.slack.messages("ml") if m.get("thread_ts") == ts]
     return "\n".join(line for m in replies for block in m["blocks"] for line in block_text(block))
@@ -127,7 +127,8 @@ def test_a_link_to_an_experiment_shows_its_card_once_in_half_an_hour(world: Worl
 def test_an_event_whose_answers_are_lost_acts_once_all_the_same(world: World) -> None:
     ready(world)
     assert len(share(world, f"{world.services.public_url}/experiments/EXP-1", lose=3)) == 1
-    assert world.edge.sent[-1]["kind"] == "events_api"
+    assert say(world, "<@U0BOT> hello", lose=3).count("What would you like to do?") == 1
+    assert len([sent for sent in world.edge.sent if sent["kind"] == "events_api"]) == 8
 
 
 def test_reports_and_linked_issues_are_shown_and_nothing_else(world: World) -> None:

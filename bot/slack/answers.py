@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -79,7 +78,7 @@ def tell(services: Services, caller: Caller, said: Answer, place: Place, words: 
     kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": place.open, "user": caller.id}
     if place.thread_ts:
         kind, where = "slack.post", {"channel": place.channel, "thread_ts": place.thread_ts}
-    digest = sha256(message["text"].encode()).hexdigest()[:8]
+    told = f"{'later' if said is LATER else 'told'}:{caller.delivery}"[:160]
     with services.database.write() as connection:
-        if first_delivery(connection, f"told:{caller.delivery}"[:150] + digest, services.now()):
+        if first_delivery(connection, told, services.now()):
             outbox.put(connection, f"slack:respond:{caller.delivery}"[:160], kind, {**where, **message}, services.now())

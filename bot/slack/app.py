@@ -16,6 +16,7 @@ from bot.flows.services import Services
 from bot.slack import buttons, commands, events, options, reports, shortcuts
 from bot.slack.desk import Desk
 from bot.slack.modals import sending
+from integrations.http import IntegrationError
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,9 @@ def open_app(settings: Slack, services: Services) -> App:
 
     @app.error
     def on_error(error: Exception) -> BoltResponse:
+        if isinstance(error, IntegrationError):  # Slack sends an event again that is not acknowledged
+            log.warning("not handled", why=str(error))
+            return BoltResponse(status=503, body="try again")
         # Our handlers answer what they can tell a person; what arrives here is a payload of no shape that Slack sends.
         log.warning("unreadable payload", why=f"{type(error).__name__}: {error}"[:200])
         return BoltResponse(status=400, body="unreadable")

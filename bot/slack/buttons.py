@@ -15,8 +15,8 @@ from bot.slack.home import refresh_home
 from bot.slack.modals.opening import open_for
 from bot.verbs import Answer, split_line
 from bot.verbs.answer import refusal
+from integrations.http import IntegrationError
 from reports.buttons import LINE
-from store.people import first_delivery
 
 
 def register(app: App, desk: Desk) -> None:
@@ -34,11 +34,11 @@ def register(app: App, desk: Desk) -> None:
 
 
 def clicked(desk: Desk, body: Payload, act: Callable[[Desk, Caller, Payload], None]) -> None:
-    """Let a member act; anybody else is told that they may not."""
+    """Let a member act; anybody else is told that they may not, and a member what Slack refuses."""
     trigger = told(body, "trigger_id")
     try:
         act(desk, desk.caller(body, "action", trigger), body)
-    except BacklogError as error:
+    except (BacklogError, IntegrationError) as error:
         nobody = Caller(told(body, "user", "id"), "", f"action:{trigger}")
         tell(desk.services, nobody, refusal(error.what, error.remedy), place_of(body))
 
@@ -57,9 +57,7 @@ def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
 def post_to_channel(desk: Desk, caller: Caller, body: Payload) -> None:
     """Show an answer that only one person saw to the channel, with their name on it."""
     how, value = told(body, "actions", 0, "action_id"), told(body, "actions", 0, "value")
-    with desk.services.database.write() as connection:
-        fresh = first_delivery(connection, f"post:{caller.delivery}", desk.services.now())
-    if not fresh or how not in (POST_LINE, POST_SAID):
+    if how not in (POST_LINE, POST_SAID):
         return
     words, place = split_line(value) if how == POST_LINE else [], replace(place_of(body), open=True)
     said = perform(desk.services, caller, words, place) if words else Answer(value)

@@ -1,5 +1,8 @@
-"""What happens in Slack: the Home is opened, the bot is spoken to, a link to us is shared. Each event acts once,
-however often Slack repeats it."""
+"""What happens in Slack: the Home is opened, the bot is spoken to, a link to us is shared.
+
+Slack sends an event again until it is acknowledged. Nothing is marked as handled beforehand, for a crash would lose it:
+an answer is told once to a delivery, a link is shown once in its span, and a Home may be drawn twice.
+"""
 
 import re
 from collections.abc import Callable
@@ -15,7 +18,6 @@ from bot.slack.home import refresh_home
 from bot.slack.unfurls import unfurl_links
 from bot.verbs import Answer, find_verb, in_line, split_line
 from bot.verbs.grammar import menu
-from store.people import first_delivery
 
 MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
 NEAREST = 3  # experiments that plain words are answered with
@@ -47,7 +49,7 @@ def register(app: App, desk: Desk) -> None:
 
 
 def _happened(desk: Desk, body: Payload, act: Callable[[Caller], object]) -> None:
-    """Act for a member of our workspace, the first time that this event comes; never on what a bot did."""
+    """Act for a member of our workspace; never on what a bot did."""
     event = body.get("event")
     if told(event, "bot_id") or told(event, "subtype") or not told(event, "user"):
         return
@@ -56,9 +58,6 @@ def _happened(desk: Desk, body: Payload, act: Callable[[Caller], object]) -> Non
         caller = desk.caller({"user": {"id": told(event, "user"), "team_id": team}}, "event", told(body, "event_id"))
     except BacklogError:
         return  # a stranger sees what is posted, and that is all
-    with desk.services.database.write() as connection:
-        if not first_delivery(connection, caller.delivery, desk.services.now()):
-            return
     act(caller)
 
 

@@ -4,7 +4,6 @@ Not twice within half an hour in one channel, not where three links or more stan
 workspace.
 """
 
-import json
 import re
 from datetime import timedelta
 from hashlib import sha256
@@ -17,6 +16,7 @@ from bot.flows.announce import card_of
 from bot.flows.services import Services
 from bot.slack.blocks import Block, paragraph
 from bot.slack.desk import Payload, told
+from reports.contents.phrases import bottom_line
 from reports.rendering import render_card
 from store import outbox
 from store.experiments import find_experiment
@@ -78,9 +78,8 @@ def _shown(connection: Connection, services: Services, url: str, inside: bool) -
 
 
 def _report(found: StoredReport) -> list[Block]:
-    headline = str(json.loads(found.slack)["text"]) if found.slack else ""
     named = paragraph(f"{found.report.capitalize()} report {found.period}, {found.audience}", bold=True)
-    return [named, *([paragraph(headline)] if headline else ())]
+    return [named, paragraph(found.snapshot.bottom_line or bottom_line(found.snapshot))]
 
 
 def _card(connection: Connection, services: Services, key: str) -> list[Block]:

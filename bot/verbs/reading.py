@@ -12,6 +12,7 @@ from bot.flows.read_backlog import Page, Shown, find_past, list_experiments, res
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import STAGES, pass_request, text_argument
 from bot.verbs.grammar import Request, exp
+from reports.card import DETAILS, next_acts
 
 LINES = 20  # of a timeline, the latest; --json has them all
 
@@ -101,6 +102,7 @@ def show(request: Request, /, key: str) -> Answer:
         f"{e.key} {e.title}",
         facts=tuple(_facts(shown)),
         more=(*earlier, *lines[-LINES:]),
+        offers=tuple(offer for offer in next_acts(e) if offer[0] != DETAILS),
         data=_data(shown) | _details(shown) | {"timeline": lines},
     )
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +13,7 @@ from backlog.errors import BacklogError
 from bot.flows.services import Caller
 from bot.slack.answers import LATER, Place, perform, tell
 from bot.slack.blocks import Block, answer_blocks, paragraph
+from bot.slack.buttons import clicked
 from bot.slack.desk import Desk, Payload, told
 from bot.slack.modals import trial
 from bot.slack.modals.fields import SEARCHED, in_words, read_state, words_of
@@ -21,6 +23,22 @@ from bot.verbs import Answer
 from integrations.http import IntegrationError
 
 ERROR_MAX = 300  # characters under a field
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A modal as it came back: its form, Slack's view, what stands in each input by block id, and what it was opened
+    with."""
+
+    form: Form
+    view: Payload
+    state: Mapping[str, str]
+    meta: Mapping[str, str]
+
+    @property
+    def place(self) -> Place:
+        """Where it was asked for."""
+        return _place_of(self.meta)
 
 
 def register(app: App, desk: Desk) -> None:
@@ -36,12 +54,19 @@ def register(app: App, desk: Desk) -> None:
 
     @app.action(re.compile(rf"^({'|'.join(SEARCHED)})(:|$)"))
     def on_chosen(ack: Ack, body: Payload) -> None:
-        choose_subject(desk, body)
+        clicked(desk, body, choose_subject)
         ack()
 
 
-def meta_of(view: Any) -> dict[str, str]:
-    """What a view was opened with; empty for what is not ours."""
+def read_sent(body: Payload) -> Sent | None:
+    """The modal; None for a view that is not one of ours."""
+    view = body.get("view")
+    meta = _meta_of(view)
+    form = form_of(meta.get("form", ""))
+    return Sent(form, view, read_state(view), meta) if form and isinstance(view, dict) else None
+
+
+def _meta_of(view: Any) -> dict[str, str]:
     try:
         meta = json.loads(told(view, "private_metadata") or "{}")
     except ValueError:
@@ -53,91 +78,81 @@ def meta_of(view: Any) -> dict[str, str]:
 
 def send_form(desk: Desk, body: Payload) -> Block:
     """What the view is answered with: errors in place, another view, or nothing, which closes it."""
-    view = body.get("view")
-    meta, state = meta_of(view), read_state(view)
-    form = form_of(meta.get("form", ""))
-    if form is None:
+    sent = read_sent(body)
+    if sent is None:
         return {"response_action": "clear"}
     try:
-        caller = desk.caller(body, "view", told(view, "id"))
+        caller = desk.caller(body, "view", told(sent.view, "id"))
     except (BacklogError, IntegrationError) as error:
-        return _errors(view, form.parts[0], Answer(str(error)))
-    if form.trial:
-        return _try(desk, caller, form, body, state, meta)
-    return _carry_out(desk, caller, form, body, state, meta)
-
-
-def _try(
-    desk: Desk, caller: Caller, form: Form, body: Payload, state: Mapping[str, str], meta: Mapping[str, str]
-) -> Block:
-    part = form.parts[0]
-    begun = trial.begin(desk, caller, _words(desk, form, part, state, meta), meta)
-    return _errors(body["view"], part, begun) if isinstance(begun, Answer) else begun
+        return _errors(sent, sent.form.parts[0], Answer(str(error)))
+    if sent.form.trial:
+        begun = trial.begin(desk, caller, _words(desk, sent, sent.form.parts[0]), sent.meta)
+        return _errors(sent, sent.form.parts[0], begun) if isinstance(begun, Answer) else begun
+    return _carry_out(desk, caller, sent, body)
 
 
 def send_words(desk: Desk, body: Payload) -> Block:
     """Carry out the line that a tried view holds, and close all of the modal."""
     view = body.get("view")
-    meta = meta_of(view)
+    meta = _meta_of(view)
     try:
         caller = desk.caller(body, "view", told(view, "id"))
         words = [word for word in json.loads(meta.get("words", "[]")) if isinstance(word, str)]
     except (BacklogError, IntegrationError, ValueError) as error:
         return {"response_action": "update", "view": say("Not done", paragraph(str(error)))}
-    place = _place_of(meta)
-    said = perform(desk.services, _once(caller, words), words, place)
+    said = perform(desk.services, _once(caller, words), words, _place_of(meta))
     if said.problem:
         return {"response_action": "update", "view": say("Not done", *answer_blocks(said))}
-    return _finish(desk, caller, said, body, place)
-
-
-def _carry_out(
-    desk: Desk, caller: Caller, form: Form, body: Payload, state: Mapping[str, str], meta: dict[str, str]
-) -> Block:
-    said = Answer("")
-    for part in form.parts:
-        if part.optional and not _is_filled(desk, form, part, state, meta):
-            continue
-        words = _words(desk, form, part, state, meta)
-        said = perform(desk.services, _once(caller, words), words, _place_of(meta))
-        if said.problem:
-            return _errors(body["view"], part, said)
-        meta = {**meta, **({"key": said.data["key"]} if isinstance(said.data, dict) and "key" in said.data else {})}
     return _finish(desk, caller, said, body, _place_of(meta))
 
 
-def _is_filled(desk: Desk, form: Form, part: Part, state: Mapping[str, str], meta: Mapping[str, str]) -> bool:
+def _carry_out(desk: Desk, caller: Caller, sent: Sent, body: Payload) -> Block:
+    said = Answer("")
+    for part in sent.form.parts:
+        if part.optional and not _is_filled(desk, sent, part):
+            continue
+        words = _words(desk, sent, part)
+        said = perform(desk.services, _once(caller, words), words, sent.place)
+        if said.problem:
+            return _errors(sent, part, said)
+        if isinstance(said.data, dict) and "key" in said.data:
+            sent = replace(sent, meta={**sent.meta, "key": said.data["key"]})
+    return _finish(desk, caller, said, body, sent.place)
+
+
+def _is_filled(desk: Desk, sent: Sent, part: Part) -> bool:
     """Whether something was filled in there that did not stand there already."""
-    subject = subject_of(desk.services, form, meta.get("key", ""))
+    subject = subject_of(desk.services, sent.form, sent.meta.get("key", ""))
     said = subject.state if subject else {}
-    return any(state.get(f"{part.verb}.{name}", "") not in ("", in_words(said.get(name))) for name in part.fields)
+    return any(sent.state.get(f"{part.verb}.{name}", "") not in ("", in_words(said.get(name))) for name in part.fields)
 
 
 def _once(caller: Caller, words: list[str]) -> Caller:
     """Sent again as it was, a view acts once; what was mended after an error is another act."""
     digest = sha256("\0".join(words).encode()).hexdigest()[:16]
-    return Caller(caller.id, caller.name, f"{caller.delivery}:{digest}")
+    return replace(caller, delivery=f"{caller.delivery}:{digest}")
 
 
-def _words(desk: Desk, form: Form, part: Part, state: Mapping[str, str], meta: Mapping[str, str]) -> list[str]:
-    """The line for one part. What a form shows of the last state is not said again."""
-    own = {block_id.partition(".")[2]: text for block_id, text in state.items() if block_id.startswith(f"{part.verb}.")}
-    key = own.get(SUBJECT) or state.get(f"{form.parts[0].verb}.{SUBJECT}") or meta.get("key", "")
-    subject = subject_of(desk.services, form, key)
+def _words(desk: Desk, sent: Sent, part: Part) -> list[str]:
+    """The line for one part. What the form shows of the last state is not said again."""
+    state, prefix = sent.state, f"{part.verb}."
+    own = {block_id.removeprefix(prefix): text for block_id, text in state.items() if block_id.startswith(prefix)}
+    key = own.get(SUBJECT) or state.get(f"{sent.form.parts[0].verb}.{SUBJECT}") or sent.meta.get("key", "")
+    subject = subject_of(desk.services, sent.form, key)
     said = {param.name: in_words(subject.state.get(param.name or "")) for param in part.params()} if subject else {}
     required = {param.name for param in part.params() if param.required}
     given = {name: text for name, text in own.items() if name in required or text != said.get(name)}
     return words_of(part.verb, part.found().params, {**given, SUBJECT: key})
 
 
-def _errors(view: Any, part: Part, said: Answer) -> Block:
+def _errors(sent: Sent, part: Part, said: Answer) -> Block:
     text = " ".join((said.text, *said.more))
-    return {"response_action": "errors", "errors": {_place(view, part, said, text): text[:ERROR_MAX]}}
+    return {"response_action": "errors", "errors": {_block_of(sent, part, said, text): text[:ERROR_MAX]}}
 
 
-def _place(view: Any, part: Part, said: Answer, text: str) -> str:
+def _block_of(sent: Sent, part: Part, said: Answer, text: str) -> str:
     """The input that a refusal is about: the parameter it names, the option its remedy names, else the first."""
-    inputs = [told(block, "block_id") for block in view["blocks"] if told(block, "type") == "input"]
+    inputs = [told(block, "block_id") for block in sent.view["blocks"] if told(block, "type") == "input"]
     shown = [param for param in part.params() if f"{part.verb}.{param.name}" in inputs]
     for param in shown:
         named = any(opt in text.split() for opt in param.opts if opt.startswith("--"))
@@ -163,15 +178,12 @@ def _place_of(meta: Mapping[str, str]) -> Place:
     return Place(meta.get("channel", ""), meta.get("url", ""))
 
 
-def choose_subject(desk: Desk, body: Payload) -> None:
+def choose_subject(desk: Desk, caller: Caller, body: Payload) -> None:
     """Fill the modal with what is known of the subject that was chosen, keeping what was typed."""
-    view = body.get("view")
-    meta, state = meta_of(view), read_state(view)
-    form = form_of(meta.get("form", ""))
-    block_id = told(body, "actions", 0, "block_id")
-    if form is None or not block_id.endswith(f".{SUBJECT}") or not isinstance(view, dict):
+    sent = read_sent(body)
+    if sent is None or not told(body, "actions", 0, "block_id").endswith(f".{SUBJECT}"):
         return
-    desk.caller(body, "action", told(body, "trigger_id"))
-    given = {**state, SUBJECT: told(body, "actions", 0, "selected_option", "value")}
-    name, meta = meta.pop("form"), {name: text for name, text in meta.items() if name != "key"}
-    desk.messenger.update_view(told(view, "id"), draw_form(desk.services, name, form, given, meta))
+    given = {**sent.state, SUBJECT: told(body, "actions", 0, "selected_option", "value")}
+    meta = {name: text for name, text in sent.meta.items() if name not in ("form", "key")}
+    view = draw_form(desk.services, sent.meta["form"], sent.form, given, meta)
+    desk.messenger.update_view(told(sent.view, "id"), view)
