@@ -78,9 +78,9 @@ def test_a_modal_sent_without_a_change_says_so_in_place_and_stays_open(world: Wo
     [
         ("new", {"title": "🚀"}, "new.title", "A title needs words."),
         ("goal add", {"key": "no good!", "statement": "x"}, "goal add.key", '"no good!" is no goal key.'),
-        ("metric add", {"name": "m", "goal": "churn", "source": "nowhere", "metric_add__key": "k"}, "metric add.name",
+        ("metric add", {"name": "m", "goal": "churn", "source": "nowhere", "metric_add__key": "k"}, "metric add.source",
          'There is no source "nowhere". Sources: files.'),
-        ("frame EXP-1", {"goal": "nowhere"}, "frame.hypothesis", 'There is no goal "nowhere"'),
+        ("frame EXP-1", {"goal": "nowhere"}, "frame.goal", 'There is no goal "nowhere"'),
         ("edit EXP-1", {"title": ""}, "edit.title", "Nothing to change."),
     ],
 )  # fmt: skip
@@ -185,9 +185,21 @@ def test_settings_say_where_they_are_wrong(world: World) -> None:
 def test_a_report_is_scheduled_by_a_modal(world: World) -> None:
     world.type("schedule weekly")
     assert shown(world)["schedule add.report"] == "weekly"
-    assert "schedule add.report" in send(world, when="monday at nine")
+    assert "schedule add.when" in send(world, when="monday at nine")
     assert send(world, when="mon 09:00 Europe/Berlin #ml-managers") == {}
     assert "weekly for manager goes to #ml-managers" in answered(world)
+
+
+def test_a_risk_is_named_by_a_modal_about_a_goal_or_an_experiment(world: World) -> None:
+    framed(world)
+    world.type("list", user="U0BEN")
+    world.type("risk add --impact high")
+    assert world.edge.suggest("risk add.subject", "") == [
+        "churn: keep active clients", "EXP-1 Char-level tokens raise recall",
+    ]  # fmt: skip
+    assert "risk add.review" in send(world, subject="churn", cause="vendor data ends in May", review="soon")
+    assert send(world, subject="churn", cause="vendor data ends in May", owner="U0BEN", review="14d") == {}
+    assert "vendor data ends in May" in world.type("risk list churn")
 
 
 def test_choosing_the_experiment_fills_the_form_with_its_state(world: World) -> None:

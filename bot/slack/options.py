@@ -1,24 +1,31 @@
 """What selects search for: experiments, goals, Jira issues and runs, as far as they are known here."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from slack_bolt import Ack, App
 
 from backlog.errors import BacklogError
 from bot.flows.search import find_experiments, find_goals, find_issues, find_runs
+from bot.flows.services import Services
 from bot.slack.blocks import Block, plain
 from bot.slack.desk import Desk, Payload, told
-from bot.slack.modals.fields import EXPERIMENT, GOAL, ISSUE, option
+from bot.slack.modals.fields import EXPERIMENT, GOAL, ISSUE, SEARCHED, SUBJECT, option
 from integrations.http import IntegrationError
 
 Choice = tuple[str, str]  # the value and its text
+KINDS: Mapping[str, Mapping[str, Callable[[Services, str], Sequence[Choice]]]] = {
+    EXPERIMENT: {"Experiments": find_experiments},
+    GOAL: {"Goals": find_goals},
+    ISSUE: {"Jira issues": find_issues, "Runs": find_runs},
+    SUBJECT: {"Goals": find_goals, "Experiments": find_experiments},
+}
 
 
 def register(app: App, desk: Desk) -> None:
     """Listen to selects that are typed into."""
 
-    @app.options(re.compile(rf"^({EXPERIMENT}|{GOAL}|{ISSUE})(:|$)"))
+    @app.options(re.compile(rf"^({'|'.join(SEARCHED)})(:|$)"))
     def on_search(ack: Ack, body: Payload) -> None:
         ack(**suggest(desk, body))
 
@@ -30,11 +37,9 @@ def suggest(desk: Desk, body: Payload) -> Block:
         desk.caller(body, "suggestion", "")
     except (BacklogError, IntegrationError):
         return {"options": []}
-    if kind == ISSUE:
-        groups = {"Jira issues": find_issues(desk.services, words), "Runs": find_runs(desk.services, words)}
-        return {"option_groups": [_group(name, found) for name, found in groups.items() if found]}
-    find = find_goals if kind == GOAL else find_experiments
-    return {"options": [option(value, text) for value, text in find(desk.services, words)]}
+    found = {name: find(desk.services, words) for name, find in KINDS.get(kind, {}).items()}
+    groups = [_group(name, choices) for name, choices in found.items() if choices]
+    return {"option_groups": groups} if groups else {"options": []}
 
 
 def _group(name: str, found: Sequence[Choice]) -> Block:

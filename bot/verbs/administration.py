@@ -16,7 +16,7 @@ from bot.verbs.grammar import Request, exp
 NUMBER = click.IntRange(min=1, max=2**31)
 
 
-@exp.command("doctor", slow=True)
+@exp.command("doctor", slow=True, reads=True)
 @pass_request
 def doctor(request: Request, /) -> Answer:
     """Look at the set-up: tokens, scopes, channels, clock, Jira, sources, what is stuck."""
@@ -33,7 +33,7 @@ def outbox() -> None:
     """What Slack and Jira did not take: list, show, retry, drop."""
 
 
-@outbox.command("list")
+@outbox.command("list", reads=True)
 @click.option("--all", "every", is_flag=True, help="Also what is still on its way.")
 @pass_request
 def list_(request: Request, /, every: bool) -> Answer:
@@ -50,7 +50,7 @@ def list_(request: Request, /, every: bool) -> Answer:
     return Answer(f"{len(rows)} in the outbox", table=table, more=(remedy,), data=data)
 
 
-@outbox.command("show")
+@outbox.command("show", reads=True)
 @click.argument("number", type=NUMBER)
 @pass_request
 def show(request: Request, /, number: int) -> Answer:

@@ -21,7 +21,7 @@ def risk() -> None:
     """Risks: list, add, ack, mute, close."""
 
 
-@risk.command("list")
+@risk.command("list", reads=True)
 @click.argument("subject", required=False, default="")
 @pass_request
 def list_(request: Request, /, subject: str) -> Answer:

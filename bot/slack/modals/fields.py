@@ -13,17 +13,20 @@ from bot.verbs import without_controls
 USER = re.compile(r"[UW][A-Z0-9]+")
 INPUT_MAX = 3_000  # characters that a text input takes
 OPTION_MAX, VALUE_MAX = 75, 150  # characters of an option's text and value
-EXPERIMENT, GOAL, ISSUE = "experiment", "goal", "issue"  # what a select searches for; see `options.py`
+# What a select searches for; see `options.py`. A subject is a goal or an experiment.
+EXPERIMENT, GOAL, ISSUE, SUBJECT = "experiment", "goal", "issue", "subject"
 PERSON, LONG, FLAG, DATE, CHOICE, NUMBER, LINES, WORDS, TEXT = (
     "person", "long", "flag", "date", "choice", "number", "lines", "words", "text",
 )  # fmt: skip
-SEARCHED = (EXPERIMENT, GOAL, ISSUE)
+SEARCHED = (EXPERIMENT, GOAL, ISSUE, SUBJECT)
+
+WHOLE = (click.IntRange, type(click.INT))
 
 # What a parameter holds, where its type alone does not say it.
 KINDS = {
     "goal": GOAL, "parent": EXPERIMENT, "issue_key": ISSUE, "owner": PERSON, "old": PERSON, "new": PERSON,
-    "reviewer": PERSON, "hypothesis": LONG, "statement": LONG, "note": LONG, "when": WORDS, "hours": WORDS,
-    "what": WORDS, "words": WORDS,
+    "subject": SUBJECT, "reviewer": PERSON, "hypothesis": LONG, "statement": LONG, "note": LONG, "when": WORDS,
+    "hours": WORDS, "what": WORDS, "words": WORDS,
 }  # fmt: skip
 SUBJECTS = {
     "goal add": TEXT, "metric add": TEXT, "goal show": GOAL, "goal edit": GOAL, "goal ready": GOAL, "deployed": GOAL,
@@ -37,11 +40,11 @@ LABELS = {
     "old": "From", "new": "To", "position": "Where on the hill", "text": "What was seen", "note": "First note",
     "learning_value": "Learning, 1 to 5", "when": "When and where, such as mon 09:00 Europe/Berlin #ml-managers",
     "hours": "Quiet hours, such as 20:00-08:00 Europe/Berlin, or off", "preview_hours": "Hours before, for the review",
-    "emails": "Addresses that get it by mail",
+    "emails": "Addresses that get it by mail", "subject": "Goal or experiment", "cause": "What may happen, and why",
+    "review": "Look again in, such as 14d",
 }  # fmt: skip
 SUBJECT_LABELS = {TEXT: "Key", GOAL: "Goal", EXPERIMENT: "Experiment"}
-VERB_LABELS = {("metric add", "key"): "Its name at the source", ("risk add", "text"): "What may happen",
-               ("note", "text"): "Note"}  # fmt: skip
+VERB_LABELS = {("metric add", "key"): "Its name at the source", ("note", "text"): "Note"}
 
 
 def kind_of(verb: str, param: click.Parameter) -> str:
@@ -57,8 +60,8 @@ def kind_of(verb: str, param: click.Parameter) -> str:
         return LINES
     if param.nargs == -1:
         return LONG
-    types = ((click.Choice, CHOICE), (click.DateTime, DATE), (click.IntRange, NUMBER), (type(click.FLOAT), NUMBER))
-    return next((kind for kind_type, kind in types if isinstance(param.type, kind_type)), TEXT)
+    types = ((click.Choice, CHOICE), (click.DateTime, DATE), (WHOLE, NUMBER), (type(click.FLOAT), NUMBER))
+    return next((kind for kind_types, kind in types if isinstance(param.type, kind_types)), TEXT)
 
 
 def draw(verb: str, param: click.Parameter, value: Any, *, optional: bool, version: str) -> Block:
@@ -110,7 +113,7 @@ def _initial(text: str) -> Block:
 
 
 def _number(param: click.Parameter, text: str) -> Block:
-    whole = isinstance(param.type, click.IntRange)
+    whole = isinstance(param.type, WHOLE)
     bounds = (
         {"min_value": param.type.min, "max_value": param.type.max} if isinstance(param.type, click.IntRange) else {}
     )

@@ -115,7 +115,7 @@ FORMS: Mapping[str, Form] = {
     ),
     "settings quiet": SETTINGS,
     "settings goal": SETTINGS,
-    "risk add": Form("New risk", (Part("risk add", ("goal", "key", "text", "impact", "owner", "review")),), "Add"),
+    "risk add": Form("New risk", (Part("risk add", ("subject", "cause", "impact", "owner", "review")),), "Add"),
 }  # fmt: skip
 
 

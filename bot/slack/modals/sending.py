@@ -151,14 +151,14 @@ def _errors(sent: Sent, part: Part, said: Answer) -> Block:
 
 
 def _block_of(sent: Sent, part: Part, said: Answer, text: str) -> str:
-    """The input that a refusal is about: the parameter it names, the option its remedy names, else the first."""
+    """The input that a refusal is about: the parameter it names, the value it quotes, the option its remedy names,
+    else the first."""
     inputs = [told(block, "block_id") for block in sent.view["blocks"] if told(block, "type") == "input"]
-    shown = [param for param in part.params() if f"{part.verb}.{param.name}" in inputs]
-    for param in shown:
-        named = any(opt in text.split() for opt in param.opts if opt.startswith("--"))
-        if said.about == param.name or (not said.about and named):
-            return f"{part.verb}.{param.name}"
-    return f"{part.verb}.{shown[0].name}" if shown else inputs[0]
+    shown = {f"{part.verb}.{param.name}": param for param in part.params() if f"{part.verb}.{param.name}" in inputs}
+    named = [block_id for block_id, param in shown.items() if said.about and param.name == said.about]
+    quoted = [block_id for block_id in shown if f'"{sent.state.get(block_id, "")}"' in said.text]
+    meant = [block_id for block_id, param in shown.items() if {*param.opts} & {*text.split()}]
+    return next(iter((*named, *quoted, *meant, *shown, *inputs)))
 
 
 def _finish(desk: Desk, caller: Caller, said: Answer, body: Payload, place: Place) -> Block:
