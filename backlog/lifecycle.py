@@ -347,6 +347,8 @@ def undo(
         raise BacklogError(
             f'"{last.act}" cannot be undone: nothing is ever deleted.', f'/exp park {experiment.key} "a mistake"'
         )
+    if last.act.startswith("run "):  # it changed what the run belongs to, not the experiment
+        raise BacklogError(f'"{last.act}" is not undone but taken back.', f"/exp unlink {experiment.key} {last.text}")
     if now - last.at > UNDO_WITHIN:
         raise BacklogError(
             f"The last act on {experiment.key} is older than 15 minutes.", f"/exp show {experiment.key}, then mend it."

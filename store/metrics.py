@@ -18,7 +18,8 @@ from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from store.aggregates import worth_of_series
 from store.dialect import insert
 from store.retention import LateReading, save_late
-from store.tables import Instant, reading, rollup, series, source_state
+from store.run_links import linked_runs
+from store.tables import Instant, reading, rollup, run_link, series, source_state
 from store.tables import metric as table
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
@@ -118,16 +119,17 @@ def _series(
     connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
 ) -> dict[tuple[int, str], Any]:
     """The series of each run, made where there is none: rows of (id, hours_until, days_until)."""
-    last = {(metric.id, r.run): r for metric, readings in found for r in readings}
+    last = {(metric.id, r.run): (metric.source, r) for metric, readings in found for r in readings}
+    by_hand = linked_runs(connection, {metric.source for metric, _ in found})
     rows = [
         {
             "metric_id": metric_id,
             "run": run,
             "tag": r.experiment[:80].upper(),
-            "experiment": experiments.get(r.experiment, 0),
+            "experiment": by_hand.get((source, run), experiments.get(r.experiment, 0)),
             "eval_set": r.eval_set[:120],
         }
-        for (metric_id, run), r in last.items()
+        for (metric_id, run), (source, r) in last.items()
     ]
     known: dict[tuple[int, str], Any] = {}
     for chunk in _slices(rows):
@@ -140,8 +142,10 @@ def _series(
 
 
 def attach_runs(connection: Connection, tag: str, experiment: int) -> None:
-    """Give the runs that named this key, read before anybody knew it, to their experiment."""
-    connection.execute(update(series).where(series.c.tag == tag.upper()).values(experiment=experiment))
+    """Give the runs that named this key, read before anybody knew it, to their experiment; not those that a person gave
+    to another."""
+    own = (series.c.tag == tag.upper(), series.c.run.not_in(select(run_link.c.run)))
+    connection.execute(update(series).where(*own).values(experiment=experiment))
 
 
 def _upsert(connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:

@@ -225,6 +225,15 @@ reading = Table(
     sqlite_with_rowid=False,
 )
 
+# A run that a person gave to an experiment, whatever its tags say.
+run_link = Table(
+    "run_link",
+    metadata,
+    Column("source", String(80), primary_key=True),
+    Column("run", String(250), primary_key=True),
+    Column("experiment", Integer, nullable=False),
+)
+
 # What is left of a span of readings: all that any aggregation but a quantile asks for. `span` is in seconds.
 rollup = Table(
     "rollup",

@@ -23,7 +23,7 @@ from store.tables import Instant, Json
 Row = tuple[str, Mapping[str, Any]]  # table, and its values as JSON has them
 CARRIED: tuple[Table, ...] = (
     tables.person, tables.goal, tables.metric, tables.issue, tables.experiment, tables.timeline, tables.series,
-    tables.reading, tables.rollup,
+    tables.reading, tables.rollup, tables.run_link,
 )  # fmt: skip
 OWN = (tables.goal, tables.metric, tables.experiment, tables.timeline)  # empty in an empty backlog
 BY_NAME = {table.name: table for table in CARRIED}

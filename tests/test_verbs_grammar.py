@@ -38,5 +38,5 @@ def test_the_verbs_of_the_main_job_are_all_there() -> None:
     assert top <= set(exp.commands)
     below = {name: set(exp.commands[name].commands) for name in ("goal", "metric", "report")}  # type: ignore[attr-defined]
     assert below["goal"] >= {"add", "show"}
-    assert below["metric"] == {"add", "test"}
-    assert below["report"] == {"preview", "post"}
+    assert below["metric"] >= {"add", "test"}
+    assert below["report"] >= {"preview", "post"}

@@ -5,6 +5,7 @@ Add a verb as a click command on `exp` in the file of its family, or a new file 
 
 from bot.verbs import (
     administration,
+    comparing,
     decisions,
     experiments,
     goals,
@@ -41,6 +42,7 @@ __all__ = [
     "Table",
     "administration",
     "answer",
+    "comparing",
     "decisions",
     "exp",
     "experiments",

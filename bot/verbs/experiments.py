@@ -13,6 +13,7 @@ from backlog.priority import SCORES, priority_of
 from bot.flows import change_experiment as flow
 from bot.flows.change_experiment import Changed
 from bot.flows.link_issue import create_issue, link_issue
+from bot.flows.link_run import is_run, link_to_run, unlink_from_run
 from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
 from bot.flows.subscribe import default_goal
@@ -224,17 +225,21 @@ def note(request: Request, /, key: str, text: tuple[str, ...]) -> Answer:
 
 @exp.command("link")
 @click.argument("key")
-@click.argument("issue_key", metavar="ISSUE", default="")
+@click.argument("issue_key", metavar="ISSUE|RUN", default="")
 @click.option("--create", "project", default="", help="Make a new issue for it in this project.")
 @click.option("--instead", is_flag=True, help="Take this issue in place of the one it has.")
 @pass_request
 def link(request: Request, /, key: str, issue_key: str, project: str, instead: bool) -> Answer:
-    """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345, or a new one: --create ML"""
+    """Tie an experiment to its Jira issue: /exp link EXP-12 ML-345, a new one: --create ML, or a run:
+    /exp link EXP-12 mlflow:run/9f3c"""
     if project:
         experiment = create_issue(request.services, request.caller, key, project)
         return Answer(f"{experiment.key} gets an issue in {project.upper()}.", data={"key": experiment.key})
     if not issue_key:
         raise Incomplete("Which issue?", f"/exp link {key} ML-345, or /exp link {key} --create ML")
+    if is_run(issue_key):
+        linked = link_to_run(request.services, request.caller, key, issue_key)
+        return said(linked, f"The run {linked.entry.text} belongs to {linked.experiment.key}.")
     if request.may_defer:
         raise Deferred
     done = link_issue(request.services, request.caller, key, issue_key, instead)
@@ -243,9 +248,13 @@ def link(request: Request, /, key: str, issue_key: str, project: str, instead: b
 
 @exp.command("unlink")
 @click.argument("key")
+@click.argument("run", default="")
 @pass_request
-def unlink(request: Request, /, key: str) -> Answer:
-    """Cut the tie to Jira; nothing is deleted there."""
+def unlink(request: Request, /, key: str, run: str) -> Answer:
+    """Cut the tie to Jira, or to a run: /exp unlink EXP-12 mlflow:run/9f3c; nothing is deleted there."""
+    if run:
+        taken = unlink_from_run(request.services, request.caller, key, run)
+        return said(taken, f"The run {taken.entry.text} belongs to what its tags say.")
     done = flow.unlink_issue(request.services, request.caller, key)
     return said(done, f"{done.experiment.key} is not linked any more.")
 

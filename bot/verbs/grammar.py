@@ -86,9 +86,9 @@ def exp() -> None:
 # The menu follows the work; a verb not named here comes last.
 BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
-    "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "watch",
-    "unwatch", "report", "schedule", "risk", "health", "policy", "subscribe", "unsubscribe", "snooze", "settings",
-    "sync", "reassign", "unlink", "doctor", "outbox",
+    "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "compare",
+    "watch", "unwatch", "report", "schedule", "risk", "health", "policy", "subscribe", "unsubscribe", "snooze",
+    "settings", "sync", "reassign", "unlink", "doctor", "outbox",
 )  # fmt: skip
 
 
