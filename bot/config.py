@@ -26,6 +26,9 @@ from integrations.sources import source_kinds
 JiraField = Literal["sprint", "epic", "stage", "hypothesis", "metric", "appetite", "outcome", "decision"]
 
 
+KEY_MIN = 32  # characters; what `secrets.token_urlsafe(32)` gives is longer
+
+
 class ConfigError(Exception):
     """The configuration cannot be used: file, key and remedy."""
 
@@ -45,9 +48,19 @@ Span = Annotated[str, _checked_by(read_span)]
 CadenceText = Annotated[str, _checked_by(read_cadence)]
 
 
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < KEY_MIN:
+        make = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        raise ValueError(f"a key needs {KEY_MIN} characters or more. Make one: {make}")
+    return key
+
+
 Weight = Annotated[float, Field(ge=0, le=5)]
 Email = Annotated[str, _checked_by(check_address)]
 PersonId = Annotated[str, _checked_by(check_person)]
+
+
+Key = Annotated[SecretStr, AfterValidator(_long_enough)]
 
 
 class Section(BaseModel):
@@ -65,6 +78,8 @@ class Slack(Section):
     api_url: str = "https://slack.com/api/"
     command: str = "/exp"
     channel: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
 
     @model_validator(mode="after")
     def check_tokens(self) -> "Slack":
@@ -98,6 +113,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
     public_url: str = ""
+    link_days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
 class Jira(Section):
@@ -237,6 +253,7 @@ class Sync(Section):
 class Security(Section):
     """`[security]`"""
 
+    encryption_keys: tuple[Key, ...] = ()
     allow_hosts: tuple[Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\[\]:/@ ]+):\d{1,5}$")], ...] = ()
 
 

@@ -17,6 +17,7 @@ from bot.config import ConfigError, Settings
 from bot.flows.run_due import run_due
 from bot.flows.services import Services
 from bot.jira_endpoint import JiraEndpoint
+from bot.login import Login
 from bot.schedule import schedules_of, start_clock
 from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
@@ -33,12 +34,19 @@ def serve(settings: Settings, services: Services) -> None:
         running.enter_context(_only_one(settings.database.url))
         endpoint = _connect_slack(settings, services, running)
         secret = settings.jira.webhook_secret.get_secret_value()
-        web = open_web(services, endpoint, JiraEndpoint(services, secret).receive if secret else None)
+        login = Login(settings.slack, services) if _may_sign_in(settings) else None
+        web = open_web(services, endpoint, JiraEndpoint(services, secret).receive if secret else None, login)
         _start_work(settings, services, running)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         log.info("serving", host=settings.web.host, port=settings.web.port, slack=_mode(settings))
         uvicorn.run(web, host=settings.web.host, port=settings.web.port, log_level="warning")
+
+
+def _may_sign_in(settings: Settings) -> bool:
+    """Only with a bot token is it known which workspace may."""
+    slack = settings.slack
+    return bool(slack.client_id and slack.client_secret.get_secret_value() and slack.bot_token.get_secret_value())
 
 
 def _connect_slack(settings: Settings, services: Services, running: ExitStack) -> Endpoint | None:

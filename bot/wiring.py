@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings, SourceSection
 from bot.doctor import examine
 from bot.doctor.case import Case
+from bot.flows.links import Links
 from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Messenger, ReportPlan, Retention, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
@@ -22,13 +23,16 @@ from integrations.slack import SlackClient
 from integrations.sources import SOURCES, open_source
 from integrations.sources.source import SourceConfig
 from store.database import Database, DatabaseError, open_database
+from store.secrets import find_secret, keep_secret
 
 
 def open_services(settings: Settings, clock: Clock) -> Services:
     """Everything the flows need, opened; the caller closes `services.database`. Nothing is asked over the network
     yet. Raises ConfigError where the database cannot be opened."""
+    database = _database(settings)
     return Services(
-        database=_database(settings),
+        database=database,
+        links=Links(_link_keys(settings, database), timedelta(days=settings.web.link_days)),
         now=clock,
         rules=_rules(settings),
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
@@ -53,6 +57,18 @@ def _database(settings: Settings) -> Database:
         return open_database(settings.database.url)
     except DatabaseError as error:
         raise ConfigError(str(error)) from error
+
+
+def _link_keys(settings: Settings, database: Database) -> list[bytes]:
+    keys = [key.get_secret_value() for key in settings.security.encryption_keys]
+    if not keys:
+        with database.read() as connection:
+            kept = find_secret(connection, "links")
+        if kept is None:
+            with database.write() as connection:
+                kept = keep_secret(connection, "links")
+        keys = [kept]
+    return [key.encode() for key in keys]
 
 
 def _rules(settings: Settings) -> Rules:

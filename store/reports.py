@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from backlog.errors import NotFound
 from backlog.snapshot import Snapshot
 from store.dialect import insert
+from store.tables import feedback, report_review, report_sent
 from store.tables import report as table
-from store.tables import report_review, report_sent
 
 SNAPSHOT = TypeAdapter(Snapshot)
 
@@ -64,7 +64,11 @@ def previous_report(connection: Connection, report: str, audience: str, period: 
 
 def list_reports(connection: Connection, limit: int = 104) -> list[tuple[str, str, datetime]]:
     """(id, period, made at) of the latest reports, the newest first; two years of weeks unless told."""
-    query = select(table.c.id, table.c.period, table.c.made_at).order_by(table.c.made_at.desc()).limit(limit)
+    query = (
+        select(table.c.id, table.c.period, table.c.made_at)
+        .order_by(table.c.made_at.desc(), table.c.period.desc())
+        .limit(limit)
+    )
     return [(row.id, row.period, row.made_at) for row in connection.execute(query)]
 
 
@@ -96,6 +100,29 @@ def save_review(connection: Connection, report_id: str, **said: str) -> None:
     """Remember what is said of a report: fields of Review; those not named stay."""
     statement = insert(connection, report_review).values(report_id=report_id, **said)
     connection.execute(statement.on_conflict_do_update(index_elements=["report_id"], set_=said))
+
+
+def save_feedback(
+    connection: Connection, report_id: str, section: str, person: str, verdict: str, now: datetime
+) -> None:
+    """Remember what a person thinks of a section; thinking again replaces it."""
+    values = {"verdict": verdict, "at": now}
+    statement = insert(connection, feedback).values(report_id=report_id, section=section, person=person, **values)
+    keys = ["report_id", "section", "person"]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+
+
+def count_feedback(connection: Connection, name: str = "") -> dict[str, dict[str, int]]:
+    """How many people said what of each section, over all reports or those of that name."""
+    query = select(feedback.c.section, feedback.c.verdict, func.count()).group_by(
+        feedback.c.section, feedback.c.verdict
+    )
+    if name:
+        query = query.join(table, table.c.id == feedback.c.report_id).where(table.c.report == name)
+    counts: dict[str, dict[str, int]] = {}
+    for section, verdict, count in connection.execute(query.order_by(feedback.c.section)):
+        counts.setdefault(section, {})[verdict] = count
+    return counts
 
 
 def _report(row: RowMapping) -> StoredReport:

@@ -523,3 +523,27 @@ report_review = Table(
     _text("verdict", 20),
     _text("verdict_by", 80),
 )
+
+# What this installation made up for itself, such as the key of its links.
+own_secret = Table("own_secret", metadata, Column("name", String(40), primary_key=True), _text("value"))
+
+# What people thought of each section of a report; the latest counts.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("report_id", String(160), primary_key=True),
+    Column("section", String(80), primary_key=True),
+    Column("person", String(80), primary_key=True),
+    _text("verdict", 20),
+    Column("at", Instant, nullable=False),
+)
+
+# Addresses that want no more mail, and those a server refused; `left_at` is empty again after they came back.
+mail_address = Table(
+    "mail_address",
+    metadata,
+    Column("address", String(254), primary_key=True),
+    Column("left_at", Instant),
+    Column("bounced_at", Instant),
+    _text("reason"),
+)

@@ -159,17 +159,18 @@ def test_a_report_posted_by_hand_is_not_posted_again_by_the_clock(world: World) 
 def test_preview_shows_the_report_to_one_person_and_stores_nothing(world: World) -> None:
     assert "Weekly report, Week 47" in world.type("report preview weekly")
     assert not reports(world)
-    page = httpx2.get(f"{world.web_url}/reports/").text
+    page = httpx2.get(world.web_url + world.services.links.to("/reports/", world.clock())).text
     assert "None yet" in page
 
 
 def test_the_posted_report_can_be_opened_as_a_page(world: World) -> None:
     world.type("report post weekly")
-    response = httpx2.get(f"{world.web_url}/reports/weekly-manager-2026-W47")
+    links, now = world.services.links, world.clock()
+    response = httpx2.get(world.web_url + links.to("/reports/weekly-manager-2026-W47", now))
     assert response.status_code == 200
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert "<h1>" in response.text
-    assert httpx2.get(f"{world.web_url}/reports/weekly-manager-1999-W01").status_code == 404
+    assert httpx2.get(world.web_url + links.to("/reports/weekly-manager-1999-W01", now)).status_code == 404
 
 
 def test_the_same_signed_request_delivered_again_acts_once(world: World) -> None:

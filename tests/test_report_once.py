@@ -51,7 +51,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    slack = SlackSandbox()
+    slack = SlackSandbox(now=lambda: DUE.timestamp())  # its clock and ours must agree, whatever day it is
     with serving(slack.app) as url:
         config = tmp_path / "config.toml"
         config.write_text(CONFIG.format(slack=url, folder=tmp_path))

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backlog.experiment import Entry, Experiment
+from bot.flows.links import JIRA_SPAN
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
 from reports.card import Card, next_acts
@@ -116,7 +117,7 @@ def tell_jira(connection: Connection, services: Services, experiment: Experiment
         link = {
             "issue": experiment.issue_id,
             "global_id": f"scrumbut:{experiment.key}",
-            "url": f"{services.public_url}/experiments/{experiment.key}",
+            "url": services.public_url + services.links.to(f"/experiments/{experiment.key}", now, JIRA_SPAN),
             "title": f"{experiment.key} ({experiment.stage}) {experiment.title}"[:255],
             "summary": experiment.hypothesis[:255],
             "icon": f"{services.public_url}/stages/{experiment.stage}.svg",

@@ -12,6 +12,7 @@ from backlog.goal import Goal
 from backlog.lifecycle import BOT
 from bot.flows.announce import announce
 from bot.flows.change_experiment import Changed
+from bot.flows.links import JIRA_SPAN
 from bot.flows.order_issue import order_issue
 from bot.flows.services import Caller, Services, acting
 from store import outbox
@@ -63,8 +64,9 @@ def link_epic(services: Services, caller: Caller, goal_key: str, issue_key: str)
         changes = {"epic_id": epic.id, "epic_key": epic.key}
         after = edit_goal(connection, goal, caller.id, services.now(), changes, epic.key)
         save_issues(connection, [epic])
+        page = services.public_url + services.links.to("/reports/", services.now(), JIRA_SPAN)
         link = {
-            "issue": epic.id, "global_id": f"scrumbut:goal:{goal.key}", "url": f"{services.public_url}/reports/",
+            "issue": epic.id, "global_id": f"scrumbut:goal:{goal.key}", "url": page,
             "title": f"Goal {goal.key}: {goal.statement}"[:255], "summary": "Its weekly reports",
             "icon": f"{services.public_url}/stages/{Stage.IDEA}.svg", "stage": "goal", "finished": False,
         }  # fmt: skip

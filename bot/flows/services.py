@@ -3,6 +3,7 @@
 `bot.wiring` fills it with what the config names, a test with fakes.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from backlog.merge import People
 from backlog.policy import Rules
 from backlog.status import StatusMap
 from bot.flows.finding import Finding
+from bot.flows.links import Links
 from bot.roles import NotAllowed, Role, Roles
 from integrations.sources.source import Source
 from store.database import Database
@@ -160,6 +162,7 @@ class Services:
     channel: str = ""
     public_url: str = ""
     examine: Callable[[], Sequence[Finding]] = tuple
+    links: Links = field(default_factory=lambda: Links((secrets.token_bytes(32),)))
     timeout: timedelta = timedelta(seconds=10)
     quiet: timedelta = timedelta(seconds=60)
 

@@ -12,22 +12,34 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from backlog.errors import NotFound
 from backlog.snapshot import Snapshot
-from backlog.week import Known, Occasion, report_id, take_snapshot
+from backlog.week import Known, Occasion, take_snapshot
 from bot.flows.gather_situation import gather_situation, source_lines
 from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
+from reports.feedback import feedback_row
 from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
 from store.experiments import first_observed, last_acts, load_entries
 from store.goals import load_moves
 from store.metrics import read_times
 from store.people import load_people
-from store.reports import StoredReport, add_report, claim_place, find_report_of, find_review, previous_report
+from store.reports import (
+    StoredReport,
+    add_report,
+    claim_place,
+    find_report,
+    find_report_of,
+    find_review,
+    list_reports,
+    previous_report,
+)
 from store.risks import load_health_calls, load_register
 
 POST = "slack.report"
 SKIPPED = "skipped"
+SUMMARY = "Summary"  # what the head of the message is called among the sections
 HISTORY_SPAN = timedelta(days=365)  # how far back iteration times look
 
 
@@ -77,6 +89,18 @@ def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_h
     return Written(report, fresh, sent, withheld)
 
 
+def find_stored(services: Services, period: str, name: str, audience: str = "") -> StoredReport:
+    """A report of the past by its period (`2026-W47`) or its id, the first of several audiences. Raises NotFound
+    naming the latest there are."""
+    with services.database.read() as connection:
+        known = list_reports(connection)
+        for id_, of, _ in known:
+            if period in (id_, of) and (period == id_ or id_.startswith(f"{name}-{audience}")):
+                return find_report(connection, id_)
+    latest = ", ".join(id_ for id_, _, _ in known[:3]) or "none yet"
+    raise NotFound(f'There is no {name} report of "{period[:60]}". The latest: {latest}.', "/exp report archive")
+
+
 def _why_withheld(connection: Connection, plan: ReportPlan, report: StoredReport, due_at: datetime) -> str:
     review = find_review(connection, report.id)
     skipped = f"skipped by {review.verdict_by}" if review.verdict == SKIPPED else ""
@@ -106,8 +130,10 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
         moves=load_moves(connection),
         observed_at=first_observed(connection, services.now() - HISTORY_SPAN),
     )
-    review = find_review(connection, report_id(plan.name, plan.audience, period))
-    return replace(take_snapshot(occasion, known), bottom_line=review.line, bottom_line_by=review.line_by)
+    snapshot = take_snapshot(occasion, known)
+    review = find_review(connection, snapshot.id)
+    url = services.public_url + services.links.to(f"/reports/{snapshot.id}", services.now())
+    return replace(snapshot, bottom_line=review.line, bottom_line_by=review.line_by, url=url)
 
 
 def _put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:
@@ -137,7 +163,12 @@ def _post(connection: Connection, services: Services, report: StoredReport, chan
     target = f"slack:report:{report.id}:{channel}"
     payload: dict[str, Any] = json.loads(report.slack)
     said: dict[str, Any] = {part: payload[part] for part in ("text", "blocks", "picture") if part in payload}
-    head: dict[str, Any] = {"channel": channel, "name": target, **said}
+    head: dict[str, Any] = {"channel": channel, "name": target, **_with_feedback(said, report.id, SUMMARY)}
     outbox.put(connection, target, POST, head, services.now())
     for reply in payload.get("thread", ()):
-        outbox.put(connection, target, POST, {"channel": channel, **reply, "thread": target}, services.now())
+        answer = {"channel": channel, "thread": target, **_with_feedback(reply, report.id, reply["text"])}
+        outbox.put(connection, target, POST, answer, services.now())
+
+
+def _with_feedback(message: dict[str, Any], report_id: str, section: str) -> dict[str, Any]:
+    return {**message, "blocks": [*message["blocks"], feedback_row(report_id, section)]}

@@ -4,13 +4,16 @@ import json
 
 import click
 
+from bot.flows.rate_report import rate_report, report_stats
 from bot.flows.report_plans import find_plan
 from bot.flows.review_report import approve_report, find_upcoming, skip_report, write_line
 from bot.flows.services import require_role
-from bot.flows.write_report import preview_report, render, write_report
+from bot.flows.write_report import SUMMARY, find_stored, preview_report, render, write_report
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request, text_argument
 from bot.verbs.grammar import Request, exp
+from reports.feedback import VERDICTS
+from reports.filters import mrkdwn
 
 
 @exp.command("policy", reads=True)
@@ -32,7 +35,7 @@ def policy(request: Request, /) -> Answer:
 
 @exp.group("report")
 def report() -> None:
-    """Reports: preview, line, approve, skip, post."""
+    """Reports: preview, line, approve, skip, post, show, archive, stats."""
 
 
 @report.command("preview", slow=True, reads=True)
@@ -105,3 +108,49 @@ def skip(request: Request, /, name: str, audience: str, id_: str) -> Answer:
     skip_report(request.services, request.caller, upcoming)
     undo = f"/exp report approve {upcoming.plan.name} --audience {upcoming.plan.audience}"
     return Answer(f"{upcoming.id} will be written, and not sent.", more=(f"Changed your mind: {undo}",), data=None)
+
+
+@report.command("show", reads=True)
+@click.argument("period")
+@click.option("--report", "name", default="weekly", help="Which report.")
+@click.option("--audience", default="", help="For whom.")
+@pass_request
+def show(request: Request, /, period: str, name: str, audience: str) -> Answer:
+    """A report of the past as it was sent, byte for byte: /exp report show 2026-W47"""
+    found = find_stored(request.services, period, name, audience)
+    text = tuple(found.text.splitlines())
+    return Answer(found.id, more=text, message=json.loads(found.slack), data={"id": found.id, "text": found.text})
+
+
+@report.command("archive", reads=True)
+@pass_request
+def archive(request: Request, /) -> Answer:
+    """A link to all reports there are, for you and whoever you give it to."""
+    url = request.services.public_url + request.services.links.to("/reports/", request.services.now())
+    said = f"The archive opens for {request.services.links.span.days} days with this link."
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"{said} <{mrkdwn(url)}|Open it>"}}
+    return Answer(said, more=(url,), message={"text": said, "blocks": [block]}, data={"url": url})
+
+
+@report.command("rate")
+@click.argument("verdict", type=click.Choice([*VERDICTS], case_sensitive=False))
+@click.option("--id", "id_", required=True, help="The report's id.")
+@click.option("--section", default=SUMMARY, help="Which part of it.")
+@pass_request
+def rate(request: Request, /, verdict: str, id_: str, section: str) -> Answer:
+    """Say whether a report was of use: useful, not-useful or unclear."""
+    rate_report(request.services, request.caller, id_, section, verdict)
+    return Answer(f"Counted, thank you: {VERDICTS[verdict].lower()}.", data={"id": id_, "verdict": verdict})
+
+
+@report.command("stats", reads=True)
+@click.argument("name", default="")
+@pass_request
+def stats(request: Request, /, name: str) -> Answer:
+    """What readers thought of each section of the reports."""
+    counts = report_stats(request.services, name)
+    rows = [(section, *(said.get(verdict, 0) for verdict in VERDICTS)) for section, said in counts.items()]
+    if not rows:
+        return Answer("Nobody has clicked under a report yet.", data={})
+    headings = ("section", *(label.lower() for label in VERDICTS.values()))
+    return Answer("What readers thought, by section", table=table_of(headings, rows), data=counts)

@@ -26,7 +26,7 @@ def head(snapshot: Snapshot, name: str, verdict: str, deck: Sequence[str]) -> He
         "week": period(snapshot.period),
         "late": snapshot.late,
         "made_at": moment(snapshot.made_at),
-        "url": link(snapshot, f"reports/{snapshot.id}"),
+        "url": snapshot.url or link(snapshot, f"reports/{snapshot.id}"),
         "schedule": snapshot.schedule,
         "verdict": cut(snapshot.bottom_line or verdict, BOTTOM_LINE_MAX),
         "verdict_by": namer(snapshot)(snapshot.bottom_line_by) if snapshot.bottom_line else "auto",
