@@ -4,6 +4,7 @@ A key is declared here with the feature that uses it, and in `config.example.tom
 """
 
 from difflib import get_close_matches
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -250,6 +251,23 @@ class Sync(Section):
     every: Span = "10m"
 
 
+class Mail(Section):
+    """`[mail]`"""
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = Field(default="", alias="from")
+
+    @model_validator(mode="after")
+    def check_sender(self) -> "Mail":
+        """Where mail is sent, it comes from somebody."""
+        if self.host:
+            check_address(parseaddr(self.sender)[1])
+        return self
+
+
 class Security(Section):
     """`[security]`"""
 
@@ -303,6 +321,7 @@ class Settings(BaseSettings):
     sync: Sync = Sync()
     security: Security = Security()
     retention: RetentionSection = RetentionSection()
+    mail: Mail = Mail()
     testing: Testing = Testing()
 
     @model_validator(mode="after")
@@ -370,5 +389,5 @@ def _known_keys(where: list[str]) -> list[str]:
         section = next((a for a in (annotation, *get_args(annotation)) if hasattr(a, "model_fields")), None)
         if section is None:
             return []
-        fields = section.model_fields
+        fields = {field.alias or name: field for name, field in section.model_fields.items()}
     return sorted(fields)

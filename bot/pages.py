@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from backlog.errors import NotFound
 from bot.flows.links import is_ahead
+from bot.flows.mail_report import LEAVE, change_mail, may_change
 from bot.flows.services import Caller, Services
 from bot.terminal import to_text
 from bot.verbs import Request as VerbRequest
@@ -53,6 +54,8 @@ class Pages:
             Route("/reports/{id}", self._guarded(self._report)),
             Route("/experiments/", self._guarded(self._experiments, READER)),
             Route("/experiments/{key}", self._guarded(self._experiment, READER)),
+            Route(LEAVE, self._ask_to_leave, methods=["GET"]),
+            Route(LEAVE, self._leave, methods=["POST"]),
         ]
 
     def _guarded(self, page: Callable[[Request], Response], enough: str = MEMBER) -> Callable[[Request], Response]:
@@ -93,6 +96,26 @@ class Pages:
         """Whoever sees the archive may open what is in it, signed in or not."""
         return f'<a href="{escape(self._services.links.to(quote(path), self._services.now()))}">{escape(text)}</a>'
 
+    def _ask_to_leave(self, request: Request) -> Response:
+        """What opens in a browser; only the button changes anything, for programs follow links before people do."""
+        address = may_change(self._services, request.query_params)
+        if not address:
+            return _page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
+        return _page(
+            "No more mail?", f"<p>{escape(address)}</p>{_button('No more reports by mail', request.url.query)}"
+        )
+
+    def _leave(self, request: Request) -> Response:
+        """What the button does, and a mail program with one click (RFC 8058)."""
+        back = request.query_params.get("back") == "1"
+        address = change_mail(self._services, request.query_params, back=back)
+        if not address:
+            return _page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
+        if back:
+            return _page("Welcome back", f"<p>{escape(address)} gets reports again.</p>")
+        again = _button("I did not mean that", f"{request.url.query}&back=1")
+        return _page("No more mail", f"<p>{escape(address)} gets no more reports.</p>{again}")
+
     def _experiment(self, request: Request) -> Response:
         return self._said(["show", request.path_params["key"]])
 
@@ -119,6 +142,10 @@ def let_in(response: Response, services: Services, kind: str) -> None:
     value = f"{kind}.{until}.{services.links.sign('cookie', kind, until)}"
     secure = services.public_url.startswith("https://")
     response.set_cookie(COOKIE, value, int(VISIT.total_seconds()), httponly=True, samesite="lax", secure=secure)
+
+
+def _button(label: str, query: str) -> str:
+    return f'<form method=post action="{LEAVE}?{escape(query)}"><button>{escape(label)}</button></form>'
 
 
 def _page(title: str, body: str, status: int = 200) -> HTMLResponse:

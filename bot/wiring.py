@@ -16,9 +16,10 @@ from bot.doctor import examine
 from bot.doctor.case import Case
 from bot.flows.links import Links
 from bot.flows.report_plans import check_rhythm
-from bot.flows.services import Messenger, ReportPlan, Retention, Services, SourcePlan, Tracker
+from bot.flows.services import Mailer, Messenger, ReportPlan, Retention, Services, SourcePlan, Tracker
 from bot.roles import Role, Roles
 from integrations.jira.client import JiraClient
+from integrations.mail import Mailer as SmtpMailer
 from integrations.slack import SlackClient
 from integrations.sources import SOURCES, open_source
 from integrations.sources.source import SourceConfig
@@ -37,6 +38,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         rules=_rules(settings),
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings, clock),
+        mailer=_mailer(settings),
         tracker=_tracker(settings),
         retention=Retention(read_span(settings.retention.raw), read_span(settings.retention.hourly)),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
@@ -85,6 +87,14 @@ def _rules(settings: Settings) -> Rules:
 def _messenger(settings: Settings, clock: Clock) -> Messenger | None:
     token = settings.slack.bot_token.get_secret_value()
     return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s, clock) if token else None
+
+
+def _mailer(settings: Settings) -> Mailer | None:
+    mail = settings.mail
+    if not mail.host:
+        return None
+    password = mail.password.get_secret_value()
+    return SmtpMailer(mail.host, mail.port, mail.user, password, mail.sender, settings.outbox.timeout_s)
 
 
 def _tracker(settings: Settings) -> Tracker | None:

@@ -18,7 +18,7 @@ def keys_of(model: type, prefix: str = "") -> set[str]:
             (a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if hasattr(a, "model_fields")),
             None,
         )
-        found |= keys_of(section, f"{name}.") if section else {prefix + name}
+        found |= keys_of(section, f"{name}.") if section else {prefix + (field.alias or name)}
     return found
 
 

@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 from backlog.experiment import Kind
 from backlog.issue import Issue
 from bot.flows.link_issue import tie_created
+from bot.flows.mail_report import KIND as MAIL
+from bot.flows.mail_report import send_letter
 from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
 from bot.flows.sync_issue import NOT_FOUND, sync_issue
@@ -373,6 +375,7 @@ def _linking(issue: Issue) -> Result:
 
 
 DELIVERIES: Mapping[str, Delivery] = {
+    MAIL: Delivery(lambda services, effect: send_letter(services, effect, effect.created_at), harmless=True),
     "slack.report": Delivery(_post, _find_post, resend_unseen=True),
     "slack.post": Delivery(_post, _find_post),
     "slack.card": Delivery(_card, _find_card),

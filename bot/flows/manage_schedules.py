@@ -12,6 +12,7 @@ from backlog.errors import BacklogError, NotFound
 from bot.flows.report_plans import check_rhythm, is_on, load_plans, why_paused
 from bot.flows.services import Caller, ReportPlan, Services, acting
 from bot.roles import Role
+from store.addresses import left_out
 from store.schedules import (
     ALL_POSTS,
     ALL_REPORTS,
@@ -89,6 +90,16 @@ def resume_reports(services: Services, caller: Caller, what: str = "") -> list[s
     with acting(services, caller, ACT, Role.ADMIN) as connection:
         names = [what] if what in (ALL_POSTS, ALL_REPORTS) else [_find(connection, services, what).key] if what else []
         return drop_pauses(connection, names or [*load_pauses(connection)])
+
+
+def left_out_addresses(services: Services) -> list[str]:
+    """Which addresses get no mail or did not take it, in words."""
+    with services.database.read() as connection:
+        known = left_out(connection)
+    return [
+        f"{address}  left {left_at.day} {left_at:%b %Y}" if left_at else f"{address}  refused {at:%d %b %Y}: {reason}"
+        for address, left_at, at, reason in known
+    ]
 
 
 def list_schedules(services: Services) -> tuple[list[Shown], Mapping[str, str]]:

@@ -23,6 +23,7 @@ from backlog.status import StatusMap
 from bot.flows.finding import Finding
 from bot.flows.links import Links
 from bot.roles import NotAllowed, Role, Roles
+from integrations.mail import Letter
 from integrations.sources.source import Source
 from store.database import Database
 from store.people import first_delivery, groups_of, is_known, load_people, members_of, save_person
@@ -46,6 +47,12 @@ class Installed(Protocol):
     def enterprise(self) -> str: ...
     @property
     def bot_user(self) -> str: ...
+
+
+class Mailer(Protocol):
+    """Mail, as far as flows go: see `integrations.mail.Mailer`."""
+
+    def send(self, letter: Letter) -> str: ...
 
 
 class Messenger(Protocol):
@@ -145,13 +152,15 @@ class ReportPlan:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a flow may use. `messenger` and `tracker` are None where Slack or Jira is not configured."""
+    """Everything a flow may use. `messenger`, `mailer` and `tracker` are None where Slack,
+    mail or Jira is not configured."""
 
     database: Database
     now: Callable[[], datetime]
     rules: Rules = field(default_factory=Rules)
     roles: Roles = field(default_factory=Roles)
     messenger: Messenger | None = None
+    mailer: Mailer | None = None
     tracker: Tracker | None = None
     sources: Mapping[str, SourcePlan] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)

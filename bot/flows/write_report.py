@@ -16,6 +16,7 @@ from backlog.errors import NotFound
 from backlog.snapshot import Snapshot
 from backlog.week import Known, Occasion, take_snapshot
 from bot.flows.gather_situation import gather_situation, source_lines
+from bot.flows.mail_report import mail_report
 from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
 from reports.feedback import feedback_row
@@ -157,6 +158,7 @@ def _send(connection: Connection, services: Services, report: StoredReport, plan
     if plan.channel and claim_place(connection, report.id, plan.channel, services.now()):
         _post(connection, services, report, plan.channel)
         yield plan.channel
+    yield from mail_report(connection, services, report, plan)
 
 
 def _post(connection: Connection, services: Services, report: StoredReport, channel: str) -> None:

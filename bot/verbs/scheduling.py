@@ -94,7 +94,10 @@ def list_(request: Request, /) -> Answer:
     ]
     headings = ("schedule", "report", "audience", "when", "where", "state")
     off = (SAID[ALL_POSTS] + " is off. /exp schedule resume all",) if ALL_POSTS in pauses else ()
-    return Answer(f"{len(rows)} scheduled", table=table_of(headings, rows), more=off, data=[_data(s) for s in shown])
+    left = flow.left_out_addresses(request.services)
+    return Answer(
+        f"{len(rows)} scheduled", table=table_of(headings, rows), more=(*off, *left), data=[_data(s) for s in shown]
+    )
 
 
 @schedule.command("remove")
