@@ -1,6 +1,7 @@
 """Goals and the timeline of their changes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -86,6 +87,22 @@ def load_past_values(connection: Connection, key: str) -> list[tuple[datetime, s
     )
     rows = connection.execute(query).mappings()
     return [(row["at"], row["text"], row["changes"]["before"]) for row in rows]
+
+
+def load_goals_at(connection: Connection, at: datetime) -> list[Goal]:
+    """All goals as they were then: what was changed since is taken back, the latest first."""
+    goals = {goal.key: goal for goal in load_goals(connection) if goal.created_at <= at}
+    later = (timeline.c.subject.startswith("goal:"), timeline.c.act.in_(("edited", "undone")), timeline.c.at > at)
+    for row in connection.execute(select(timeline).where(*later).order_by(timeline.c.id.desc())).mappings():
+        key, before = row["subject"].removeprefix("goal:"), dict(row["changes"].get("before", {}))
+        if key in goals:
+            if "readiness" in before:
+                before["readiness"] = _read_marks(before["readiness"])
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in before.items()
+            }
+            goals[key] = replace(goals[key], **values)
+    return list(goals.values())
 
 
 def load_moves(connection: Connection) -> dict[str, list[Move]]:

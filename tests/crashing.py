@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from bot.config import load_settings
+from bot.flows.run_due import Schedule
+from bot.flows.services import Services
 from bot.schedule import schedules_of
 from bot.wiring import open_services
 from bot.work import run_until_settled
@@ -55,14 +57,20 @@ class Mortal:
         return mortal
 
 
+def report_schedules(services: Services) -> list[Schedule]:
+    """What goes out by itself, and nothing else that recurs."""
+    return [s for s in schedules_of(services, timedelta(minutes=10)) if s.name.startswith(("report:", "review:"))]
+
+
 def live(config: Path, now: datetime, dies_at: int | None, real_time: bool = False) -> None:
     """Do what is due by `now`, with a clock that only waiting moves; in real time it runs on by itself."""
     fate, start = Fate(dies_at), time.monotonic()
     clock = TestClock(now)
     running = lambda: now + timedelta(seconds=time.monotonic() - start)  # noqa: E731
     services = open_services(load_settings(config), running if real_time else clock)
-    services = replace(services, messenger=Mortal(services.messenger, fate))
-    schedules = [s for s in schedules_of(services, timedelta(minutes=10)) if s.name.startswith(("report:", "review:"))]
+    mailer = Mortal(services.mailer, fate) if services.mailer else None
+    services = replace(services, messenger=Mortal(services.messenger, fate), mailer=mailer)
+    schedules = report_schedules(services)
     event.listen(Engine, "commit", fate.step)
     # In real time a twin may finish what this one waits for long before it would be taken over.
     wait = (lambda _: time.sleep(0.1)) if real_time else lambda seconds: clock.forward(seconds=seconds)

@@ -5,14 +5,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from tests.conftest import World
 from tests.crashing import CHILDREN, run_process
+from tests.test_bot_serve import free_port
 
 CONFIG = """
 [slack]
@@ -76,6 +80,40 @@ def test_a_process_that_dies_between_any_two_effects_leaves_one_report(place: Pl
             break
         deaths += 1
     assert deaths > 2 * MESSAGES, "every message has a moment before it leaves and one after"
+
+
+class Mailbox:
+    """A server on loopback that takes everything."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's
+        assert isinstance(envelope.content, bytes)
+        self.ids.append(str(message_from_bytes(envelope.content)["Message-ID"]))
+        return "250 taken"
+
+
+def test_a_letter_arrives_with_one_message_id_wherever_the_process_dies(place: Place) -> None:
+    mailbox = Mailbox()
+    server = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    mail = f'emails = ["ana@example.com"]\n[mail]\nhost = "127.0.0.1"\nport = {server.port}\nfrom = "bot@example.com"\n'
+    place.config.write_text(place.config.read_text().replace("[outbox]", mail + "[outbox]"))
+    server.start()
+    deaths, copies = 0, 0
+    while True:
+        place.back_to_before()
+        mailbox.ids.clear()
+        died = run_process(place.config, DUE, dies_at=deaths)
+        assert run_process(place.config, DUE + timedelta(minutes=30)) is False
+        assert len(set(mailbox.ids)) == 1, f"died at effect {deaths}"
+        assert len(posts(place.slack)) == MESSAGES
+        copies = max(copies, len(mailbox.ids))
+        if not died:
+            break
+        deaths += 1
+    server.stop()
+    assert copies == 2, "in doubt the same letter goes again"
 
 
 def test_a_process_that_dies_again_and_again_leaves_one_report(place: Place) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from backlog.cadence import told
 from backlog.errors import BacklogError
 from backlog.week import report_id
-from bot.flows.report_plans import load_plans, period_for
+from bot.flows.report_plans import load_plans, period_for, why_paused
 from bot.flows.services import Caller, ReportPlan, Services, acting
 from bot.flows.write_report import SKIPPED, draft_report, render
 from bot.roles import Role
@@ -47,9 +47,9 @@ def ask_reviewer(services: Services, plan: ReportPlan, due_at: datetime) -> bool
     line = snapshot.bottom_line or bottom_line(snapshot)
     message = review_message(render(snapshot, plan, "slack").body, upcoming.id, upcoming.when, plan.channel, line)
     with services.database.write() as connection:
-        if _is_written(connection, upcoming) or not claim_place(
-            connection, upcoming.id, f"review:{plan.reviewer}", services.now()
-        ):
+        if _is_written(connection, upcoming) or why_paused(connection, plan, due_at):
+            return False
+        if not claim_place(connection, upcoming.id, f"review:{plan.reviewer}", services.now()):
             return False
         payload = {"channel": plan.reviewer, **message}
         outbox.put(connection, f"slack:review:{upcoming.id}", "slack.post", payload, services.now())

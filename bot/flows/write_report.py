@@ -79,7 +79,7 @@ def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_h
     in the transaction that stores it. A pause or a reviewer's skip withholds it, unless somebody asks `by_hand`."""
     with services.database.read() as connection:
         report = _find(connection, plan, due_at)
-    made = report or _put_into_words(draft_report(services, plan, due_at), plan)
+    made = report or put_into_words(draft_report(services, plan, due_at), plan)
     with services.database.write() as connection:
         fresh = report is None and add_report(connection, made)
         report = made if fresh else _find(connection, plan, due_at) or made
@@ -137,7 +137,8 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
     return replace(snapshot, bottom_line=review.line, bottom_line_by=review.line_by, url=url)
 
 
-def _put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:
+def put_into_words(snapshot: Snapshot, plan: ReportPlan) -> StoredReport:
+    """The report of a snapshot on every stored surface; nothing is stored yet."""
     slack, html, text = (render(snapshot, plan, surface) for surface in SURFACES)
     return StoredReport(
         id=snapshot.id,

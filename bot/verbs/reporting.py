@@ -4,6 +4,8 @@ import json
 
 import click
 
+from backlog.errors import BacklogError
+from bot.flows.past_report import backfill_reports, rerun_report
 from bot.flows.rate_report import rate_report, report_stats
 from bot.flows.report_plans import find_plan
 from bot.flows.review_report import approve_report, find_upcoming, skip_report, write_line
@@ -35,7 +37,7 @@ def policy(request: Request, /) -> Answer:
 
 @exp.group("report")
 def report() -> None:
-    """Reports: preview, line, approve, skip, post, show, archive, stats."""
+    """Reports: preview, line, approve, skip, post, show, archive, rerun, backfill, stats."""
 
 
 @report.command("preview", slow=True, reads=True)
@@ -154,3 +156,32 @@ def stats(request: Request, /, name: str) -> Answer:
         return Answer("Nobody has clicked under a report yet.", data={})
     headings = ("section", *(label.lower() for label in VERDICTS.values()))
     return Answer("What readers thought, by section", table=table_of(headings, rows), data=counts)
+
+
+@report.command("rerun", slow=True, reads=True)
+@click.argument("period")
+@click.option("--report", "name", default="weekly", help="Which report.")
+@click.option("--audience", default="", help="For whom.")
+@click.option("--dry-run", is_flag=True, help="Only show the difference; there is no other way.")
+@pass_request
+def rerun(request: Request, /, period: str, name: str, audience: str, dry_run: bool) -> Answer:
+    """What today's code would say of a past week: /exp report rerun 2026-W47 --dry-run"""
+    if not dry_run:
+        raise BacklogError("A report does not change.", f"See what would differ: /exp report rerun {period} --dry-run")
+    stored, lines = rerun_report(request.services, period, name, audience)
+    text = f"Today's code says of {stored.id}" if lines else f"Today's code says the same of {stored.id}."
+    return Answer(text, more=tuple(lines), data={"id": stored.id, "difference": lines})
+
+
+@report.command("backfill", slow=True)
+@click.argument("first")
+@click.argument("last")
+@click.option("--report", "name", default="weekly", help="Which report.")
+@click.option("--audience", default="", help="For whom.")
+@pass_request
+def backfill(request: Request, /, first: str, last: str, name: str, audience: str) -> Answer:
+    """Write reports of past weeks that have none, for the archive only: /exp report backfill 2026-W40 2026-W47"""
+    written = backfill_reports(request.services, request.caller, name, audience, first, last)
+    ids = [found.id for found in written]
+    text = f"{len(ids)} written for the archive, none sent." if ids else "Each of them is there already."
+    return Answer(text, more=tuple(ids), data=ids)
