@@ -110,6 +110,21 @@ def test_an_unknown_experiment_names_those_there_are(tracker: Tracker) -> None:
         read(open_mlflow(tracker), [replace(metric(Aggregation.LAST), scope="chrun")])
 
 
+def test_without_a_scope_the_runs_are_found_that_name_an_experiment_by_a_tag(tracker: Tracker) -> None:
+    metrics = [replace(metric(Aggregation.LAST, e), scope="", id=n) for n, e in enumerate(("dev", "prod"), 1)]
+    found = read(open_mlflow(tracker), metrics)
+    assert {r.run: r.experiment for readings in found.values() for r in readings} == {
+        run: known["tag"] for run, known in tracker.truth.items() if known["tag"]
+    }
+
+
+def test_a_host_that_the_server_does_not_allow_is_told_with_its_remedy(tracker: Tracker) -> None:
+    allow = frozenset({tracker.url.removeprefix("http://")})
+    source = MLflow(SourceConfig("mlflow", tracker.url, headers={"Host": "elsewhere.example"}, allow=allow))
+    with pytest.raises(IntegrationError, match=r"403 .* Start MLflow with --allowed-hosts naming the host"):
+        read(source, [metric(Aggregation.LAST)])
+
+
 @pytest.fixture
 def world_with_runs(make_world: Callable[..., World], tracker: Tracker) -> World:
     host = tracker.url.removeprefix("http://")

@@ -1,5 +1,6 @@
 """The same product on a real PostgreSQL."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,17 +8,23 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from backlog import lifecycle
+from backlog.metric import Aggregation, Better, Metric
 from bot.flows.export_backlog import export_backlog
 from bot.flows.import_backlog import import_backlog
+from integrations.http import IntegrationError
+from integrations.sources.source import SourceConfig
+from integrations.sources.sql import Sql
 from store.database import Database, open_database
 from store.experiments import add_experiment, find_experiment, load_timeline
 from store.memory import search
 from store.tables import metadata
 from tests import postgres
+from tests import test_store_readings as readings
 from tests.conftest import CONFIG, TestClock, World
+from tests.reading import read
 from tests.test_flows import frame, run_whole_experiment, state_goal
 
 pytestmark = pytest.mark.contract
@@ -125,3 +132,38 @@ def test_a_backlog_moves_from_sqlite_to_postgresql_and_goes_on(
     assert (tmp_path / "again/backlog.jsonl").read_bytes() == (tmp_path / "out/backlog.jsonl").read_bytes()
     assert "EXP-2 is on the backlog" in new.type('new "Another idea"')
     assert "Goal speed" in new.type('goal add speed "answer fast"')
+
+
+@pytest.mark.parametrize("aggregation", [Aggregation.BEST, Aggregation.LAST, Aggregation.MEAN])
+def test_readings_grow_old_as_they_do_in_sqlite(database: Database, aggregation: Aggregation) -> None:
+    readings.test_growing_old_changes_no_best_no_last_and_no_mean(database, aggregation, Better.UP, "2d")
+
+
+def test_quantiles_and_late_readings_are_as_in_sqlite(database: Database) -> None:
+    quantile = {"quantile": 0.5, "window": "2h"}
+    readings.test_a_run_is_worth_what_its_metric_says(database, Aggregation.QUANTILE, quantile, 0.5)
+    readings.test_a_late_best_is_not_lost(database)
+
+
+def test_evaluation_sets_are_kept_apart_as_in_sqlite(database: Database) -> None:
+    readings.test_runs_on_another_evaluation_set_are_left_out(database)
+
+
+def open_sql(url: str, statement: str, timeout_s: float = 5) -> Sql:
+    found = make_url(url)
+    allow = frozenset({f"{found.host}:{found.port}"})
+    return Sql(SourceConfig("db", url, timeout_s=timeout_s, options={"statement": statement}, allow=allow))
+
+
+def test_a_select_reads_metrics_and_can_neither_write_nor_take_for_ever(url: str) -> None:
+    run = open_database_raw(url)
+    run("CREATE TABLE m (at timestamptz, value float8); CREATE SEQUENCE s")
+    run("INSERT INTO m VALUES ('2026-11-20T10:00:00+01:00', 0.5), ('2026-11-21T10:00:00+01:00', 'NaN')")
+    metric = Metric("churn", "recall", "dev", "db", "recall", Better.UP, id=1)
+    found = read(open_sql(url, "SELECT at AS time, 'recall' AS metric, value FROM m WHERE at >= :since"), [metric])[1]
+    assert [(r.at.hour, r.value) for r in found[:1]] == [(9, 0.5)]
+    assert math.isnan(found[1].value)
+    with pytest.raises(IntegrationError, match=r"cannot execute nextval\(\) in a read-only transaction"):
+        read(open_sql(url, "SELECT now() AS time, 'recall' AS metric, nextval('s') AS value"), [metric])
+    with pytest.raises(IntegrationError, match="statement timeout"):
+        read(open_sql(url, "SELECT now() AS time, 'recall' AS metric, pg_sleep(9) AS value", 0.3), [metric])
