@@ -50,7 +50,9 @@ def _poll(services: Services, args: Mapping[str, Any]) -> None:
     if done.busy:
         log.warning("still being polled", source=done.source)  # the poll before takes longer than `every`
         return
-    log.info("polled", source=done.source, metrics=done.metrics, readings=done.readings, error=done.error)
+    log.info(
+        "polled", source=done.source, metrics=done.metrics, readings=done.readings, late=done.late, error=done.error
+    )
 
 
 def _sync(services: Services, args: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ database, so reports cost by runs, not by readings.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +25,13 @@ from store.tables import metric as table
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
 
 T = TypeVar("T")
+
+
+class Saved(NamedTuple):
+    """How many readings were new or changed, and how many came too late to be kept one by one."""
+
+    new: int
+    late: int
 
 
 def add_metric(connection: Connection, metric: Metric) -> Metric:
@@ -79,14 +86,14 @@ def read_times(connection: Connection) -> dict[int, datetime]:
 def save_readings(
     connection: Connection, metric: Metric, readings: Sequence[Reading], experiments: Mapping[str, int]
 ) -> int:
-    """Store readings of one metric: see `save_found`."""
-    return save_found(connection, [(metric, readings)], experiments)
+    """Store readings of one metric; returns how many were new or changed: see `save_found`."""
+    return save_found(connection, [(metric, readings)], experiments).new
 
 
 def save_found(
     connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
-) -> int:
-    """Store readings; returns how many were new or changed.
+) -> Saved:
+    """Store readings.
 
     `experiments` maps tags to experiment numbers. A reading known already is overwritten by the same value. One from a
     time that is kept by the hour or day only counts for the extremes there: it may be in them already.
@@ -103,7 +110,7 @@ def save_found(
             else:
                 rows[own.id, r.at, r.step] = {"series_id": own.id, "at": r.at, "step": r.step, "value": value}
     save_late(connection, late)
-    return sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values())))
+    return Saved(sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values()))), len(late))
 
 
 def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: datetime, since: datetime) -> None:

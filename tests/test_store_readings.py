@@ -14,7 +14,7 @@ from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from bot.flows.services import Retention, Services
 from bot.flows.thin_readings import Thinned, thin_all
 from store.database import Database, open_database
-from store.metrics import add_metric, all_run_values, run_values, save_readings
+from store.metrics import add_metric, all_run_values, run_values, save_found, save_readings
 from store.tables import reading, rollup
 
 START = datetime(2026, 1, 1, 7, 30, tzinfo=UTC)
@@ -131,7 +131,9 @@ def test_a_source_that_tells_old_readings_again_doubles_nothing(database: Databa
     metric = add(database, Aggregation.MEAN)
     save(database, metric, 0.1, 0.3, every=timedelta(minutes=20))
     thin(database, START + timedelta(days=31))
-    assert save(database, metric, 0.1, 0.3, every=timedelta(minutes=20)) == 0
+    again = [Reading(START + n * timedelta(minutes=20), value, "r1", n) for n, value in enumerate((0.1, 0.3))]
+    with database.write() as connection:
+        assert save_found(connection, [(metric, again)], {}) == (0, 2), "two came late, and are counted so"
     assert count(database) == 0
     assert worth(database, metric)["r1"].value == pytest.approx(0.2)
 

@@ -13,7 +13,7 @@ from bot.flows.watch_metrics import watch_metrics
 from integrations.http import IntegrationError
 from integrations.sources.source import Found
 from store.experiments import numbers_by_key
-from store.metrics import load_metrics, mark_polled, poll_starts, save_found, save_source_state
+from store.metrics import Saved, load_metrics, mark_polled, poll_starts, save_found, save_source_state
 
 OVERLAP = timedelta(minutes=10)  # trackers write late and their clocks differ from ours
 PART = 5_000  # readings a transaction
@@ -24,14 +24,15 @@ Part = list[tuple[Metric, Sequence[Reading]]]
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll of a source did; `error` is empty where it worked. `busy`: it was being polled already, and nothing
-    was done."""
+    """What one poll of a source did; `error` is empty where it worked. `late` readings came from times that are kept by
+    the hour or day, and counted for the extremes there. `busy`: it was being polled already, and nothing was done."""
 
     source: str
     metrics: int
     readings: int
     error: str = ""
     busy: bool = False
+    late: int = 0
 
 
 def poll_source(services: Services, plan: SourcePlan, all_due: bool = False) -> Polled:
@@ -48,17 +49,17 @@ def poll_source(services: Services, plan: SourcePlan, all_due: bool = False) -> 
 
 def _poll_source(services: Services, plan: SourcePlan, all_due: bool) -> Polled:
     groups = due_groups(services, plan, all_due)
-    count, saved, errors = sum(len(metrics) for _, metrics in groups), 0, list[str]()
+    count, new, late, errors = sum(len(metrics) for _, metrics in groups), 0, 0, list[str]()
     try:
         for since, metrics in groups:
-            new, wrong = _poll(services, plan, metrics, since)
-            saved += new
+            saved, wrong = _poll(services, plan, metrics, since)
+            new, late = new + saved.new, late + saved.late
             errors += wrong
     except IntegrationError as error:
         errors.append(str(error))
     with services.database.write() as connection:
         save_source_state(connection, plan.name, None if errors else services.now(), _summary(errors))
-    return Polled(plan.name, count, saved, _summary(errors))
+    return Polled(plan.name, count, new, _summary(errors), late=late)
 
 
 def _summary(errors: Sequence[str]) -> str:
@@ -85,15 +86,16 @@ def _is_due(metric: Metric, start: datetime, plan: SourcePlan, now: datetime) ->
 
 def _poll(
     services: Services, plan: SourcePlan, metrics: Sequence[Metric], since: datetime | None
-) -> tuple[int, list[str]]:
-    """How many readings are new, and what is wrong with single metrics; those are read from `since` again."""
-    started, saved, wrong = services.now(), 0, dict[int, str]()
+) -> tuple[Saved, list[str]]:
+    """What was saved, and what is wrong with single metrics; those are read from `since` again."""
+    started, new, late, wrong = services.now(), 0, 0, dict[int, str]()
     believable = _believed(plan.source.fetch(metrics, since), services.now() + AHEAD, wrong)
     for part in _parts(believable):
-        saved += _save(services, part)
+        saved = _save(services, part)
+        new, late = new + saved.new, late + saved.late
     with services.database.write() as connection:
         mark_polled(connection, [m for m in metrics if m.id not in wrong], services.now(), started)
-    return saved, list(wrong.values())
+    return Saved(new, late), list(wrong.values())
 
 
 def _believed(
@@ -127,7 +129,7 @@ def _parts(found: Iterable[tuple[Metric, list[Reading]]]) -> Iterator[Part]:
         yield part
 
 
-def _save(services: Services, part: Part) -> int:
+def _save(services: Services, part: Part) -> Saved:
     with services.database.write() as connection:
         tags = {reading.experiment for _, readings in part for reading in readings}
         return save_found(connection, part, numbers_by_key(connection, tags))
