@@ -24,6 +24,7 @@ from bot.manifest import SCOPES
 from bot.wiring import source_config
 from sandbox.serving import serving
 from store import outbox
+from store.metrics import save_source_state
 from tests.conftest import World
 from tests.test_bot_serve import free_port
 
@@ -132,6 +133,11 @@ def read_badly(world: World) -> None:
         connection.execute(text("INSERT INTO source_state (name, error) VALUES ('files', 'line 3 is no number')"))
 
 
+def read_long_ago(world: World) -> None:
+    with world.services.database.write() as connection:
+        save_source_state(connection, "files", machine_clock() - timedelta(days=5, hours=1), "")
+
+
 def break_template(world: World) -> None:
     (world.folder / "mine").mkdir()
     (world.folder / "mine/weekly.slack.j2").write_text("one\n{% for %}")
@@ -213,6 +219,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "not allowed": (source("mlflow", "http://127.0.0.1:9", allow=False), "to [security] allow_hosts in config.toml."),
     "no variable": (source("mlflow", "http://$NO_SUCH_HOST"), "the environment variable NO_SUCH_HOST is not set"),
     "bad read": (read_badly, "! files: its last read failed: line 3 is no number"),
+    "old read": (read_long_ago, "! files: csv answers, but was read 5 d ago, and is due every 15m."),
 }
 
 

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from backlog.cadence import read_span
 from bot.config import ConfigError, SourceSection
 from bot.doctor.case import Case
 from bot.flows.finding import Finding, Topic, fine, trouble, wrong
+from bot.flows.read_sources import MISSED, since_read
 from integrations.http import IntegrationError
 from integrations.slack import Identity
 from store.database import DatabaseError
@@ -77,7 +79,7 @@ def check_mapping(case: Case) -> Iterator[Finding]:
 
 def check_sources(case: Case) -> Iterator[Finding]:
     """Each metric source answers, and its last read went well."""
-    last = _last_errors(case)
+    last = _last_reads(case)
     if not case.settings.sources:
         fact = "no metric source is configured: nothing is measured."
         yield trouble("sources", fact, "Add one as [[sources]].", "no-source")
@@ -87,11 +89,15 @@ def check_sources(case: Case) -> Iterator[Finding]:
         except (IntegrationError, ConfigError) as error:
             yield _unread(section.name, error)
             continue
-        if last.get(section.name):
-            fix = "scrumbut exp metric test NAME shows it again; its metrics are stale until then."
-            yield trouble(section.name, f"its last read failed: {last[section.name]}", fix, "source-failed")
+        lag, error = last.get(section.name, (None, ""))
+        fix = "scrumbut exp metric test NAME shows it again; its metrics are stale until then."
+        if error:
+            yield trouble(section.name, f"its last read failed: {error}", fix, "source-failed")
+        elif lag is not None and lag > MISSED * read_span(section.every):
+            fact = f"{section.kind} answers, but was {since_read(lag)}, and is due every {section.every}."
+            yield trouble(section.name, fact, "Check that scrumbut serve runs.", "source-failed")
         else:
-            yield fine(section.name, f"{section.kind} answers")
+            yield fine(section.name, f"{section.kind} answers, {since_read(lag)}")
 
 
 def _ask(case: Case, section: SourceSection) -> None:
@@ -112,11 +118,14 @@ def _unread(name: str, error: IntegrationError | ConfigError) -> Finding:
     return wrong(name, error.what, error.remedy or f'Check url of the source "{name}".', "source-down")
 
 
-def _last_errors(case: Case) -> dict[str, str]:
+def _last_reads(case: Case) -> dict[str, tuple[timedelta | None, str]]:
+    """By source: how long ago its last good read is, and the error of the last one."""
     try:
         if case.schema.current != case.schema.head:
             return {}
     except DatabaseError:
         return {}
     with case.database() as connection:
-        return {name: error for name, (_, error) in source_states(connection).items()}
+        states = source_states(connection)
+    now = case.now()
+    return {name: (now - read_at if read_at else None, error) for name, (read_at, error) in states.items()}

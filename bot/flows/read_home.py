@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from backlog.experiment import Experiment, Stage, Wanted
 from backlog.subscription import Subscription, deciders_of, waits
+from bot.flows.read_sources import since_read
 from bot.flows.services import Services
 from bot.roles import Role
 from store import outbox
@@ -56,9 +57,9 @@ def _waiting(
 
 
 def _health(connection: Connection, services: Services) -> list[str]:
-    states = source_states(connection)
+    states, now = source_states(connection), services.now()
     lines = [
-        f"{name}: {f'read {read_at:%d %b %H:%M} UTC' if read_at else 'never read'}{f', {error}' if error else ''}"
+        f"{name}: {since_read(now - read_at if read_at else None)}{f', {error}' if error else ''}"
         for name, (read_at, error) in sorted(states.items())
     ]
     waiting = outbox.count_waiting(connection, "")

@@ -29,6 +29,16 @@ class SourceStatus:
         return bool(self.error) or (self.lag is not None and self.lag > MISSED * self.every)
 
 
+def since_read(lag: timedelta | None) -> str:
+    """How long ago a source was last read without error, in words: "read 5 min ago"."""
+    if lag is None:
+        return "never read yet"
+    minutes = int(lag.total_seconds() // 60)
+    if minutes < 120:
+        return f"read {max(0, minutes)} min ago"
+    return f"read {minutes // 60} h ago" if minutes < 2_880 else f"read {minutes // 1_440} d ago"
+
+
 def read_sources(services: Services) -> list[SourceStatus]:
     """Every configured source in the order of the config file."""
     with services.database.read() as connection:
