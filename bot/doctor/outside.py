@@ -89,10 +89,10 @@ def check_sources(case: Case) -> Iterator[Finding]:
         except (IntegrationError, ConfigError) as error:
             yield _unread(section.name, error)
             continue
-        lag, error = last.get(section.name, (None, ""))
+        lag, failed = last.get(section.name, (None, ""))
         fix = "scrumbut exp metric test NAME shows it again; its metrics are stale until then."
-        if error:
-            yield trouble(section.name, f"its last read failed: {error}", fix, "source-failed")
+        if failed:
+            yield trouble(section.name, f"its last read failed: {failed}", fix, "source-failed")
         elif lag is not None and lag > MISSED * read_span(section.every):
             fact = f"{section.kind} answers, but was {since_read(lag)}, and is due every {section.every}."
             yield trouble(section.name, fact, "Check that scrumbut serve runs.", "source-failed")
