@@ -116,9 +116,9 @@ def period_of(due_at: datetime, zone: str, every: Every = Every.WEEK) -> Period:
     return Period(f"{year}-W{week:02d}", monday, monday + WEEK, zone)
 
 
-def report_id(report: str, audience: str, period: Period) -> str:
-    """A report's identity, `weekly-manager-2026-W47`: one report, one audience, one period."""
-    return f"{report}-{audience}-{period.key}"
+def report_id(report: str, audience: str, period: Period, subject: str = "") -> str:
+    """A report's identity, `weekly-manager-2026-W47`: one report, one audience, one period, of a card one subject."""
+    return "-".join(part for part in (report, subject, audience, period.key) if part)
 
 
 def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
@@ -133,7 +133,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     return Snapshot(
         report=occasion.report,
         audience=occasion.audience,
-        id=report_id(occasion.report, occasion.audience, period),
+        id=report_id(occasion.report, occasion.audience, period, occasion.subject),
         period=period,
         made_at=s.now,
         late=s.now - occasion.due_at > LATE,

@@ -35,6 +35,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data for scripts.")]
 DEFAULT_CONFIG = Path("config.toml")
+SurfaceName = Literal["slack", "html", "text", "md", "json", "pdf"]
 
 
 @app.command()
@@ -129,30 +130,37 @@ def _try_sources(services: "Services", as_json: bool) -> None:
 def report(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Which report, such as weekly; or a verb of /exp report.")] = "weekly",
-    surface: Annotated[Literal["slack", "html", "text"], typer.Option("--format", help="What to write.")] = "text",
+    surface: Annotated[
+        Literal["slack", "html", "text", "md", "json", "pdf"], typer.Option("--format", help="What to write.")
+    ] = "text",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; else standard output.")] = None,
     audience: Annotated[str, typer.Option(help="For whom, where a report has several audiences.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write a report as it would be due now, nothing is posted or stored; or run a verb: report show 2026-W47."""
+    """Write a report as it would be due now, nothing is posted or stored (`report experiment EXP-12` for one card); or
+    run a verb: report show 2026-W47."""
     from bot.verbs.reporting import report as verbs
 
     if name in verbs.commands:
         _run_verb(["report", name, *ctx.args, *(["--audience", audience] if audience else [])], config, as_json)
-    from bot.flows.report_plans import find_plan
-    from bot.flows.write_report import preview_report, render
+    from bot.flows.show_report import draft, write_out
+    from reports.pictures import NotInstalled
 
-    with _opened(config) as (_, services):
-        plan = find_plan(services, name, audience)
-        rendered = render(preview_report(services, plan), plan, surface)
-    if rendered.note:
-        typer.echo(rendered.note, err=True)
+    subject = next(iter(ctx.args), "")
+
+    try:
+        with _opened(config) as (_, services):
+            body, note = write_out(*draft(services, name, audience, subject), surface)
+    except NotInstalled as error:
+        _fail(str(error))
+    if note:
+        typer.echo(note, err=True)
     if output is None:
-        typer.echo(rendered.body)
+        typer.echo(body if surface == "pdf" else body.decode(), nl=surface != "pdf")
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(rendered.body, encoding="utf-8")
+        output.write_bytes(body)
         typer.echo(f"Wrote {output}.")
 
 

@@ -23,6 +23,7 @@ from backlog.experiment import Kind, Stage
 from backlog.policy import APPETITE_DAYS
 from bot.roles import Role, check_person
 from integrations.sources import source_kinds
+from reports.contents import REPORTS
 
 JiraField = Literal["sprint", "epic", "stage", "hypothesis", "metric", "appetite", "outcome", "decision"]
 
@@ -62,6 +63,13 @@ PersonId = Annotated[str, _checked_by(check_person)]
 
 
 Key = Annotated[SecretStr, AfterValidator(_long_enough)]
+
+
+def _scheduled(name: str) -> str:
+    known = [kind for kind, report in REPORTS.items() if report.periods]
+    if name not in known:
+        raise ValueError(f'"{name}" is no report that goes out by itself. Known: {", ".join(known)}.')
+    return name
 
 
 class Section(BaseModel):
@@ -185,7 +193,7 @@ class SourceSection(Section):
 class ReportSection(Section):
     """One `[[reports]]`"""
 
-    name: Literal["weekly"] = "weekly"
+    name: Annotated[str, AfterValidator(_scheduled)] = "weekly"
     audience: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)] = "manager"
     schedule: CadenceText = "mon 09:00 UTC"
     channel: str = ""

@@ -82,7 +82,7 @@ def mrkdwn(text: str) -> str:
 
 def md(text: str) -> str:
     """Text that Markdown and the HTML in it show as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&@])", r"\\\1", printable(text))
+    return re.sub(r"([\\`*_{}\[\]()#+!|~@])", r"\\\1", mrkdwn(printable(text)))
 
 
 def js(value: Any) -> Markup:

@@ -1,5 +1,6 @@
 """A chart as PNG and a page as PDF. The PNG's font is bundled: without system fonts all text would silently vanish."""
 
+import logging
 from pathlib import Path
 
 FONTS = Path(__file__).parent / "fonts"
@@ -30,6 +31,7 @@ def to_png(svg: str) -> bytes:
 
 def to_pdf(page: str) -> bytes:
     """The page on A4. Raises NotInstalled without the extra "pdf" or the libraries it needs."""
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it tells every step, and every rule it does not know
     try:
         from weasyprint import HTML
     except (ImportError, OSError) as error:

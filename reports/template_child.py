@@ -6,9 +6,10 @@ Run by `reports.templating` only. Its limits hold whatever the template does: me
 import json
 import resource
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from jinja2 import TemplateSyntaxError
+from jinja2 import Template, TemplateSyntaxError
 
 from reports.templating import BODY_MAX, environment
 
@@ -25,15 +26,19 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
     try:
-        body = ""
-        for part in template_environment.get_template(job["name"]).generate(job["context"]):
-            body += part
-            if len(body) > BODY_MAX:
-                raise ValueError(f"it writes more than {BODY_MAX} characters")
-        answer = {"body": body}
+        answer: dict[str, Any] = {"body": "".join(_limited(template_environment.get_template(job["name"]), job))}
     except Exception as error:  # a template may raise anything; the parent says what to do about it
         answer = _explained(error, job["folder"])
     json.dump(answer, sys.stdout)
+
+
+def _limited(template: Template, job: dict[str, Any]) -> Iterator[str]:
+    length = 0
+    for part in template.generate(job["context"]):
+        length += len(part)
+        if length > BODY_MAX:
+            raise ValueError(f"it writes more than {BODY_MAX} characters")
+        yield part
 
 
 def _explained(error: Exception, folder: str) -> dict[str, Any]:

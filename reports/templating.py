@@ -56,6 +56,13 @@ def template_problem(path: Path) -> str:
     return ""
 
 
+def source_of(report: str, surface: str) -> str:
+    """The built-in template's text, as a user may copy it."""
+    made = environment(surface)
+    name = made.select_template([f"{report}.{surface}.j2", f"{SHARED}.{surface}.j2"]).name
+    return BUILT_IN.get_source(made, str(name))[0]
+
+
 @cache
 def environment(surface: str, folder: Path | None = None) -> Environment:
     """Jinja's immutable sandbox with strict undefined; HTML is escaped. A user's folder comes before the built-in."""

@@ -12,10 +12,11 @@ from backlog.errors import BacklogError
 from backlog.snapshot import Period
 from backlog.week import period_of
 from bot.flows.services import ReportPlan, Services
+from reports import contents
 from store.schedules import ALL_POSTS, ALL_REPORTS, StoredSchedule, load_pauses, load_schedules
 
 # The periods that each report can speak of.
-REPORTS: Mapping[str, frozenset[Every]] = {"weekly": frozenset({Every.WEEK})}
+REPORTS: Mapping[str, frozenset[Every]] = {name: kind.periods for name, kind in contents.REPORTS.items()}
 
 
 def check_rhythm(report: str, cadence: Cadence) -> None:

@@ -22,7 +22,7 @@ from bot.flows.services import ReportPlan, Services
 from reports.feedback import feedback_row
 from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
-from store.experiments import first_observed, last_acts, load_entries
+from store.experiments import find_experiment, first_observed, last_acts, load_entries, load_timeline
 from store.goals import load_moves
 from store.metrics import read_times
 from store.people import load_people
@@ -58,15 +58,15 @@ class Written:
     withheld: str = ""
 
 
-def preview_report(services: Services, plan: ReportPlan) -> Snapshot:
-    """The snapshot as the report would be due now; nothing is stored."""
-    return draft_report(services, plan, services.now())
+def preview_report(services: Services, plan: ReportPlan, subject: str = "") -> Snapshot:
+    """The snapshot as the report would be due now; nothing is stored. `subject` is the experiment of a card."""
+    return draft_report(services, plan, services.now(), subject)
 
 
-def draft_report(services: Services, plan: ReportPlan, due_at: datetime) -> Snapshot:
+def draft_report(services: Services, plan: ReportPlan, due_at: datetime, subject: str = "") -> Snapshot:
     """The snapshot of now for a report that is due then; nothing is stored."""
     with services.database.read() as connection:
-        return _snapshot(connection, services, plan, due_at)
+        return _snapshot(connection, services, plan, due_at, subject)
 
 
 def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
@@ -112,10 +112,14 @@ def _find(connection: Connection, plan: ReportPlan, due_at: datetime) -> StoredR
     return find_report_of(connection, plan.name, plan.audience, period_for(plan, due_at).key)
 
 
-def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_at: datetime) -> Snapshot:
+def _snapshot(
+    connection: Connection, services: Services, plan: ReportPlan, due_at: datetime, subject: str = ""
+) -> Snapshot:
     zone = plan.schedule.zone
     cadence = str(plan.schedule)
-    occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, services.public_url, plan.schedule.every)
+    url, every = services.public_url, plan.schedule.every
+    subject = find_experiment(connection, subject).key if subject else ""
+    occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, url, every, subject)
     period = period_for(plan, due_at)
     previous = previous_report(connection, plan.name, plan.audience, period.key)
     known = Known(
@@ -129,6 +133,7 @@ def _snapshot(connection: Connection, services: Services, plan: ReportPlan, due_
         register=load_register(connection, standing=True),
         calls=load_health_calls(connection),
         moves=load_moves(connection),
+        story=load_timeline(connection, subject) if subject else (),
         observed_at=first_observed(connection, services.now() - HISTORY_SPAN),
     )
     snapshot = take_snapshot(occasion, known)

@@ -16,6 +16,7 @@ from bot.verbs import (
     scheduling,
     subscriptions,
     syncing,
+    templates,
     watches,
 )
 from bot.verbs.answer import Answer, Table
@@ -57,6 +58,7 @@ __all__ = [
     "split_line",
     "subscriptions",
     "syncing",
+    "templates",
     "typed_so_far",
     "watches",
     "without_controls",

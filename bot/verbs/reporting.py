@@ -10,7 +10,8 @@ from bot.flows.rate_report import rate_report, report_stats
 from bot.flows.report_plans import find_plan
 from bot.flows.review_report import approve_report, find_upcoming, skip_report, write_line
 from bot.flows.services import require_role
-from bot.flows.write_report import SUMMARY, find_stored, preview_report, render, write_report
+from bot.flows.show_report import draft
+from bot.flows.write_report import SUMMARY, find_stored, render, write_report
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import pass_request, text_argument
 from bot.verbs.grammar import Request, exp
@@ -43,11 +44,11 @@ def report() -> None:
 @report.command("preview", slow=True, reads=True)
 @click.argument("name", default="weekly")
 @click.option("--audience", default="", help="For whom.")
+@click.option("--subject", default="", help="The experiment of a card, such as EXP-12.")
 @pass_request
-def preview(request: Request, /, name: str, audience: str) -> Answer:
+def preview(request: Request, /, name: str, audience: str, subject: str) -> Answer:
     """Show the report as it would be posted now; only to you."""
-    plan = find_plan(request.services, name, audience)
-    snapshot = preview_report(request.services, plan)
+    snapshot, plan = draft(request.services, name, audience, subject)
     message = json.loads(render(snapshot, plan, "slack").body)
     text = render(snapshot, plan, "text").body
     return Answer(message["text"], more=tuple(text.splitlines()), message=message, data={"id": snapshot.id})

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backlog.cadence import Every
 from backlog.snapshot import Snapshot
 from reports.contents.context import Sections, Weekly
 from reports.contents.digest import digest
@@ -19,17 +20,22 @@ from reports.contents.weekly import weekly
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A kind of report: what it says, the type that documents its context, and what it is for."""
+    """A kind of report: what it says, the type that documents its context, what it is for, and which periods it can
+    speak of; one without any is written on request only."""
 
     contents: Callable[[Snapshot], Mapping[str, Any]]
     context: type
     about: str
+    periods: frozenset[Every] = frozenset()
 
 
+WEEKLY, ANY = frozenset({Every.WEEK}), frozenset(Every)
 REPORTS: Mapping[str, Report] = {
-    "weekly": Report(weekly, Weekly, "is it going well, what did we learn, what must be decided"),
-    "risk": Report(risk, Sections, "the register: new, continuing and resolved risks"),
+    "weekly": Report(weekly, Weekly, "is it going well, what did we learn, what must be decided", WEEKLY),
+    "risk": Report(risk, Sections, "the register: new, continuing and resolved risks", ANY),
     "experiment": Report(experiment, Sections, "one experiment on one page that a person can forward"),
-    "goal-review": Report(goal_review, Sections, "a month: targets, hit rate, what the learnings add up to"),
-    "digest": Report(digest, Sections, "differences only"),
+    "goal-review": Report(
+        goal_review, Sections, "a month: targets, hit rate, what the learnings add up to", frozenset({Every.MONTH})
+    ),
+    "digest": Report(digest, Sections, "differences only", ANY),
 }

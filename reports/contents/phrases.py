@@ -77,7 +77,7 @@ def in_words(count: int) -> str:
 
 def count_in_words(count: int, noun: str, many: str = "") -> str:
     """`one decision`, `12 decisions`."""
-    return f"{in_words(count)} {noun if count == 1 else many or noun + 's'}"
+    return f"{in_words(count)} {noun if count < 2 else many or noun + 's'}"
 
 
 def joined(parts: Sequence[str]) -> str:
@@ -100,7 +100,7 @@ def bottom_line(snapshot: Snapshot) -> str:
         for word in [MET_WORD, *map(str, WORST_FIRST)] if counts[word]
     ])  # fmt: skip
     waiting = len(snapshot.decisions)
-    told = [*_answers(snapshot), f"{count_in_words(waiting, 'decision')} {'waits' if waiting == 1 else 'wait'}"]
+    told = [*_answers(snapshot), f"{count_in_words(waiting, 'decision')} {'wait' if waiting > 1 else 'waits'}"]
     return f"{capital(stands)}: {joined(told)}."
 
 

@@ -99,7 +99,7 @@ def _figures(snapshot: Snapshot) -> list[Figure]:
     improved = sum(any(_improved(track) for track in e.tracks) for e in running)
     before = sum(any(_improved_before(track) for track in e.tracks) for e in running)
     waits = sorted(needed.since for needed in snapshot.decisions if needed.since)
-    oldest = f"oldest since {waits[0]:%A} {day(waits[0])}" if waits else "none is due"
+    oldest = f"oldest since {waits[0]:%A} {day(waits[0])}" if waits else "see below"
     return [
         {
             "label": "Runs this week",
