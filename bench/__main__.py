@@ -26,7 +26,7 @@ from backlog import lifecycle
 from backlog.experiment import Entry, Kind, Stage
 from backlog.goal import Goal
 from backlog.metric import Better, Metric, Reading
-from bench import polling
+from bench import polling, weekly
 from bench.backlog import EXPERIMENTS as YEARS
 from bench.backlog import fill_years
 from bench.floors.bolt import bare_bolt
@@ -77,7 +77,8 @@ def main() -> int:
     """Measure everything; returns the exit code."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        lines = [line for measure in (acks, backlogs, pulls, polls, reports) for line in measure(folder, running)]
+        measures = (acks, backlogs, pulls, polls, reports, large_reports)
+        lines = [line for measure in measures for line in measure(folder, running)]
     out = Path("bench-out/bench.json")
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps([asdict(line) for line in lines], indent=2))
@@ -203,6 +204,24 @@ def reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
     name = f"weekly report, {EXPERIMENTS} experiments"
     yield compare(name, ours, lambda: _seconds(lambda: read_and_write(stored)), "s", None)
     services.database.close()
+
+
+def large_reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
+    """The weekly report of 1,000 experiments over more and more readings, each beside the smallest; its sizes beside
+    the most they may be. The issue's bars of time and memory are absolute, so people judge those."""
+    figures = dict(weekly.measure(folder))
+    least, most = figures[min(figures)], figures[max(figures)]
+    for size, told in figures.items():
+        name = f"weekly report, {size:,} readings"
+        yield Measured(name, told["seconds"], least["seconds"], told["seconds"] / least["seconds"], "s", None, 1, True)
+    yield _at_most("its memory, MB", most["megabytes"], weekly.MEMORY_MAX / (1 << 20), None)
+    yield _at_most("its page, kB", most["page"] / 1000, weekly.PAGE_MAX / 1000, 1.0)
+    yield _at_most("its e-mail, kB", most["email"] / 1000, weekly.EMAIL_MAX / 1000, 1.0)
+    yield _at_most("its PDF apart, s", most["pdf_seconds"], most["seconds"], None)
+
+
+def _at_most(name: str, ours: float, most: float, bar: float | None) -> Measured:
+    return Measured(name, ours, most, ours / most, "", bar, 1, bar is None or ours <= most * bar)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -18,7 +18,7 @@ LIGHT = {
     "ink": "#1c1e22", "ink-2": "#565c67", "ink-3": "#686e7a", "hair": "#e6e3dc", "band": "#f3f1eb", "dot": "#b4b8c1",
     "met": "#1b7a58", "on": "#3454c5", "risk": "#a85f06", "off": "#bd3527", "unknown": "#565c67",
 }  # fmt: skip
-FONT = "Inter, system-ui, sans-serif"
+STANDALONE = 'xmlns="http://www.w3.org/2000/svg" font-family="Inter, sans-serif" font-size="13" '
 WIDTH, HEIGHT = 448, 214
 LEFT, RIGHT, TOP, BOTTOM = 44, 84, 22, 38  # room for ticks, end labels, the lane above, the lane below and dates
 LABEL_GAP = 17  # px between two end labels
@@ -248,8 +248,7 @@ def _end_labels(ends: Sequence[_End], frame: Frame) -> Iterator[str]:
 
 def _svg(width: int, height: int, title: str, inner: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'fill="none" font-family="{FONT}" font-size="13" role="img" aria-label="{escape(title)}">'
+        f'<svg {STANDALONE}viewBox="0 0 {width} {height}" width="{width}" height="{height}" fill="none" role="img">'
         f"<title>{escape(title)}</title>{inner}</svg>"
     )
 
@@ -265,8 +264,18 @@ def _circle(x: float, y: float, radius: float, tone: str) -> str:
 
 def _steps(points: Sequence[tuple[float, float]], tone: str) -> str:
     """A step line: the best holds until a better one comes, it is never interpolated."""
-    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in points[1:])
+    path, level = f"M{points[0][0]:.1f} {points[0][1]:.1f}", points[0][1]
+    for x, y in points[1:-1]:
+        if y != level:
+            path, level = f"{path}H{x:.1f}V{y:.1f}", y
+    if len(points) > 1:
+        path += f"H{points[-1][0]:.1f}" + (f"V{points[-1][1]:.1f}" if points[-1][1] != level else "")
     return f'<path d="{path}" stroke="{LIGHT[tone]}" stroke-width="2" class="s-{tone}"/>'
+
+
+def inline(svg: str) -> str:
+    """The chart inside a page, which gives it its name space and its type."""
+    return svg.replace(STANDALONE, "", 1)
 
 
 def alternative(svg: str) -> str:

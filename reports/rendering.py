@@ -20,6 +20,7 @@ from reports.mail import chart_of
 Format = Literal["slack", "html", "text", "md", "json"]
 SURFACES: tuple[Format, ...] = ("slack", "html", "text")  # what is stored with a report
 CHARTS_MAX = 6  # small multiples on a page
+GOAL_CHARTS_MAX = 4  # goals that are drawn; the others are told
 SNAPSHOT = TypeAdapter(Snapshot)
 
 
@@ -76,14 +77,14 @@ def _pictures(snapshot: Snapshot) -> dict[str, Any]:
     shown = shown_experiments(snapshot)
     if snapshot.subject:
         shown = [e for e in snapshot.experiments if e.key == snapshot.subject]
+    goals, first = snapshot.goals[:GOAL_CHARTS_MAX], [e for e in shown if (t := best_track(e)) and t.dots][:CHARTS_MAX]
     return {
-        "goals": {goal.key: charts.goal_way(goal, snapshot.period, _tone(goal)) for goal in snapshot.goals},
-        "sparks": {e.key: charts.sparkline(track, e.target, _tone(e)) for e in shown if (track := best_track(e))},
-        "runs": [
-            {"title": e.title, "key": e.key, "svg": _every_run(e, snapshot)}
-            for e in shown if (track := best_track(e)) and track.dots
-        ][:CHARTS_MAX],
-    }  # fmt: skip
+        "goals": {g.key: charts.inline(charts.goal_way(g, snapshot.period, _tone(g))) for g in goals},
+        "sparks": {
+            e.key: charts.inline(charts.sparkline(t, e.target, _tone(e))) for e in shown if (t := best_track(e))
+        },
+        "runs": [{"title": e.title, "key": e.key, "svg": charts.inline(_every_run(e, snapshot))} for e in first],
+    }
 
 
 def _every_run(e: ExperimentLine, snapshot: Snapshot) -> str:

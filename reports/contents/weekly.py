@@ -200,9 +200,12 @@ def parity_in_words(goal: GoalLine) -> str:
         return ""
     if parity.gap is None:
         return parity.why
-    held = {True: "parity holds", False: "parity does not hold", None: parity.why}[parity.holds]
     side = "worse in production" if parity.gap > 0 else "better in production" if parity.gap < 0 else "no difference"
-    return f"{held} ({side}, gap {number(abs(parity.gap))}, tolerance {number(parity.tolerance)})"
+    gap = f"{side}, gap {number(abs(parity.gap))}"
+    if parity.holds is None:
+        return f"{gap}, {parity.why}"
+    held = "parity holds" if parity.holds else "parity does not hold"
+    return f"{held} ({gap}, tolerance {number(parity.tolerance)})"
 
 
 def _row(e: ExperimentLine, snapshot: Snapshot, name: PEOPLE) -> Row:

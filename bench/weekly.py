@@ -1,0 +1,131 @@
+"""The weekly report of a team of years: 1,000 experiments, up to 1,000,000 readings, every surface but PDF.
+
+Each measurement runs in a process of its own, so that its memory is its own: `python -m bench.weekly DATABASE`.
+"""
+
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from backlog import lifecycle
+from backlog.experiment import Entry, Kind, Stage
+from backlog.goal import Goal
+from backlog.metric import Better, Metric
+from bot.config import load_settings
+from bot.flows.services import Services
+from bot.flows.show_report import draft
+from bot.wiring import open_services
+from reports.mail import render_email
+from reports.rendering import Format, render_pdf, render_report
+from store.database import Database
+from store.experiments import add_experiment, save_entry
+from store.goals import add_goal
+from store.metrics import add_metric, roll_up_all
+from store.tables import reading, series
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+EXPERIMENTS, GOALS, RUNS = 1_000, 10, 20_000
+SIZES = (10_000, 100_000, 1_000_000)  # readings
+PAGE_MAX, EMAIL_MAX, SECONDS_MAX, MEMORY_MAX = 60_000, 100_000, 3.0, 400 << 20
+SURFACES: tuple[Format, ...] = ("slack", "html", "text", "md", "json")
+CONFIG = '[database]\nurl = "sqlite:///{path}"\n[web]\npublic_url = "https://scrumbut.example"\n'
+
+
+def measure(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
+    """(readings, figures) for each size: seconds, megabytes of the process at its largest, bytes of page and mail."""
+    for size in SIZES:
+        path = folder / f"weekly-{size}.db"
+        services = _open(path)
+        fill(services.database, size)
+        services.database.close()
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.weekly", str(path), *(["--pdf"] if size == SIZES[-1] else [])],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        yield size, json.loads(done.stdout)
+
+
+def fill(database: Database, readings: int) -> None:
+    """A backlog in which one experiment in ten is in progress, with that many readings over a year."""
+    rng = random.Random(3)
+    with database.write() as connection:
+        metrics = []
+        for goal in range(GOALS):
+            add_goal(connection, Goal(f"goal-{goal}", "keep active clients", NOW, "ana", (), "recall", 0.4, 0.8))
+            for environment in ("dev", "prod"):
+                metric = Metric(f"goal-{goal}", "recall", environment, "runs", "recall", Better.UP, unit="share")
+                metrics.append(add_metric(connection, metric))
+        for number in range(EXPERIMENTS):
+            _add_experiment(connection, number)
+        runs = min(RUNS, readings)
+        rows = [_run(rng, metrics[run % len(metrics)], run) for run in range(runs)]
+        connection.execute(series.insert(), rows)
+        step = timedelta(days=365) / readings
+        values = ({"series_id": 1 + i * runs // readings, "at": NOW - timedelta(days=365) + step * i, "step": i,
+                   "value": None if i % 97 == 0 else 0.4 + 0.3 * i / readings * rng.random()}
+                  for i in range(readings))  # fmt: skip
+        for _ in range(readings // 10_000):
+            connection.execute(reading.insert(), [next(values) for _ in range(10_000)])
+        roll_up_all(connection)
+
+
+def _run(rng: random.Random, metric: Metric, run: int) -> dict[str, object]:
+    """A run of one of the goal's own experiments."""
+    number = 1 + run % GOALS + GOALS * rng.randrange(EXPERIMENTS // GOALS)
+    tagged = {"tag": f"EXP-{number}", "experiment": number, "eval_set": ""}
+    return {"id": run + 1, "metric_id": metric.id, "run": f"run-{run}", **tagged}
+
+
+def _add_experiment(connection: object, number: int) -> None:
+    created = lifecycle.create(f"Experiment {number} with a title of a usual length", "ana", NOW, kind=Kind.IMPROVEMENT,
+                               goal=f"goal-{number % GOALS}", appetite="M")  # fmt: skip
+    experiment = add_experiment(connection, created)  # type: ignore[arg-type]
+    framing = {"hypothesis": f"We believe that {number} helps", "metric": "recall", "serves": "which model?"}
+    framed = save_entry(connection, experiment, lifecycle.frame(experiment, "ana", NOW, framing))  # type: ignore[arg-type]
+    if number % 10 == 0:
+        since = NOW - timedelta(days=number % 30)
+        running = {"stage": Stage.RUNNING, "stage_since": since, "running_since": since, "bet_since": since}
+        save_entry(connection, framed, Entry(NOW - timedelta(days=3), "ana", "started", "", running))  # type: ignore[arg-type]
+
+
+def write_all(services: Services) -> dict[str, float]:
+    """The report from the database to every surface; PDF timed apart."""
+    began = time.perf_counter()
+    snapshot, plan = draft(services, "weekly")
+    bodies = {surface: render_report(snapshot, surface, plan.templates).body for surface in SURFACES}
+    mail = render_email(snapshot, plan.templates)
+    seconds = time.perf_counter() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    pdf = _seconds(lambda: render_pdf(snapshot, plan.templates)) if "--pdf" in sys.argv else 0.0
+    return {
+        "seconds": seconds,
+        "megabytes": memory / (1 << 20),
+        "page": len(bodies["html"].encode()),
+        "email": len(mail.html.encode()),
+        "pdf_seconds": pdf,
+    }
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _open(path: Path) -> Services:
+    config = path.with_suffix(".toml")
+    config.write_text(CONFIG.format(path=path))
+    return open_services(load_settings(config), lambda: NOW)
+
+
+if __name__ == "__main__":
+    print(json.dumps(write_all(_open(Path(sys.argv[1])))))
