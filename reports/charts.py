@@ -241,7 +241,7 @@ def _end_labels(ends: Sequence[_End], frame: Frame) -> Iterator[str]:
             below = heights[index + 1] - LABEL_GAP if index + 1 < len(heights) else HEIGHT - BOTTOM + 8
             heights[index] = min(heights[index], below)
     for height, (_, end) in zip(heights, placed, strict=True):
-        weight = ' font-weight="640"' if end.strong else ""
+        weight = ' font-weight="600"' if end.strong else ""
         place = f'x="{WIDTH - RIGHT + 10}" y="{height + 4.5:.1f}"{weight}'
         yield f'<text {place} fill="{LIGHT[end.tone]}" class="f-{end.tone}">{escape(end.text)}</text>'
 
