@@ -14,7 +14,7 @@ from jinja2 import Template, TemplateSyntaxError
 from reports.templating import BODY_MAX, environment
 
 MEMORY = 512 << 20  # bytes of address space
-CPU_S = 5
+CPU_S = 3
 OUTPUT = 8 * BODY_MAX  # bytes; JSON may write a character as six
 
 

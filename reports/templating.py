@@ -23,6 +23,7 @@ BUILT_IN = PackageLoader("reports", "templates")
 TEXT_WIDTH = 100  # columns of the terminal version
 BODY_MAX = 2 << 20  # characters; a template that writes more is broken
 WALL_S = 10  # seconds a user's template may take, the start of its process included
+TOO_MUCH = "it used more time or memory than is allowed"
 SHARED = "sections"  # the templates of reports that have none of their own
 
 
@@ -107,11 +108,11 @@ def _in_child(template: Path, surface: str, context: Mapping[str, Any]) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise TemplateFailed(f"{template}: it took more than {WALL_S} s") from None
+        raise TemplateFailed(f"{template}: {TOO_MUCH}") from None
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        raise TemplateFailed(f"{template}: it used more time or memory than is allowed") from None
+        raise TemplateFailed(f"{template}: {TOO_MUCH}") from None
     if "body" in answer:
         if surface == "slack":
             _check_json(template, answer["body"])
