@@ -1,6 +1,7 @@
 """Student's t for whole degrees of freedom: exact, by the finite sums of Abramowitz & Stegun, 26.7.3 and 26.7.4."""
 
 import math
+from functools import lru_cache
 
 NARROW = 1e-12  # where the bisection of a quantile ends
 PRACTICALLY_NORMAL = 2_000  # degrees of freedom from which the normal distribution serves
@@ -22,6 +23,7 @@ def t_share(value: float, freedom: int) -> float:
     return (1 + within) / 2
 
 
+@lru_cache(1_000)  # a report asks the same of every experiment of a goal
 def t_value(share: float, freedom: int) -> float:
     """The value that is not exceeded with probability `share`, which lies between 0 and 1."""
     low, high = -1.0, 1.0

@@ -214,6 +214,7 @@ def large_reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
     for size, told in figures.items():
         name = f"weekly report, {size:,} readings"
         yield Measured(name, told["seconds"], least["seconds"], told["seconds"] / least["seconds"], "s", None, 1, True)
+    yield _at_most("its processor time, s", most["processor_seconds"], weekly.SECONDS_MAX, None)
     yield _at_most("its memory, MB", most["megabytes"], weekly.MEMORY_MAX / (1 << 20), None)
     yield _at_most("its page, kB", most["page"] / 1000, weekly.PAGE_MAX / 1000, 1.0)
     yield _at_most("its e-mail, kB", most["email"] / 1000, weekly.EMAIL_MAX / 1000, 1.0)
