@@ -18,28 +18,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.faults import AFTER, Faults, bad_answer
-from sandbox.slack_views import View, Views
+from sandbox.slack_rules import Json, Refusal, check_blocks
+from sandbox.slack_views import Views
 
-Json = dict[str, Any]
-BLOCKS_MAX = 50
-TEXT_MAX = {"header": 150, "section": 3000}  # characters
-BLOCK_TYPES = {
-    "actions", "alert", "card", "context", "context_actions", "data_table", "data_visualization", "divider", "file",
-    "header", "image", "input", "markdown", "rich_text", "section", "table", "video",
-}  # fmt: skip
 RESPONSE_USES, RESPONSE_AGE_S = 5, 30 * 60
 SCOPES = (
     "commands,chat:write,chat:write.public,channels:read,channels:history,files:write,groups:history,im:history,"
     "im:write,app_mentions:read,links:read,links:write,users:read,usergroups:read"
 )
-
-
-class Refusal(Exception):
-    """An answer with `ok: false` and Slack's own word for why."""
-
-    def __init__(self, error: str, **extra: Any) -> None:
-        super().__init__(error)
-        self.body = {"ok": False, "error": error, **extra}
 
 
 @dataclass(slots=True)
@@ -215,30 +201,22 @@ class SlackSandbox:
 
     def views_open(self, args: Json) -> Json:
         """views.open"""
-        error, view = self.views.open(str(args.get("trigger_id", "")), _decoded(args.get("view")) or {})
-        return self._shown(error, view)
+        view = self.views.open(str(args.get("trigger_id", "")), _decoded(args.get("view")) or {})
+        return {"view": view.payload(self.team)}
 
     def views_update(self, args: Json) -> Json:
         """views.update"""
         view = self.views.find(args.get("view_id", ""), args.get("external_id", ""))
         if view is None:
             raise Refusal("not_found")
-        try:
-            self.views.change(view, _decoded(args.get("view")) or {})
-        except ValueError as error:
-            raise Refusal("invalid_arguments", response_metadata={"messages": [str(error)]}) from None
-        return self._shown("", view)
+        self.views.change(view, _decoded(args.get("view")) or {})
+        return {"view": view.payload(self.team)}
 
     def views_publish(self, args: Json) -> Json:
         """views.publish"""
         if args.get("user_id") not in self.users:
             raise Refusal("user_not_found")
-        return self._shown(*self.views.publish(args["user_id"], _decoded(args.get("view")) or {}))
-
-    def _shown(self, error: str, view: View | None) -> Json:
-        if view is None:
-            code, _, why = error.partition(": ")
-            raise Refusal(code, response_metadata={"messages": [why] if why else []})
+        view = self.views.publish(args["user_id"], _decoded(args.get("view")) or {})
         return {"view": view.payload(self.team)}
 
     def _scoped(self, needed: str) -> None:
@@ -477,18 +455,3 @@ def _decoded(value: Any) -> Any:
 
 def _without_metadata(message: Json) -> Json:
     return {name: value for name, value in message.items() if name != "metadata"}
-
-
-def check_blocks(blocks: list[Json]) -> list[str]:
-    """What Slack would refuse by its plainest documented limits."""
-    ids = [block["block_id"] for block in blocks if block.get("block_id")]
-    problems = [f"no more than {BLOCKS_MAX} items allowed"] if len(blocks) > BLOCKS_MAX else []
-    problems += ["block_id must be unique"] if len(ids) != len(set(ids)) else []
-    for index, block in enumerate(blocks):
-        kind, text = block.get("type"), block.get("text")
-        if kind not in BLOCK_TYPES:
-            problems.append(f"unsupported type: {kind} [json-pointer:/blocks/{index}/type]")
-        length = len(text.get("text", "")) if isinstance(text, dict) else None
-        if kind in TEXT_MAX and length is not None and not 0 < length <= TEXT_MAX[kind]:
-            problems.append(f"must be 1 to {TEXT_MAX[kind]} characters [json-pointer:/blocks/{index}/text]")
-    return problems

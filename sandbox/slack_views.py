@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Json = dict[str, Any]
+from sandbox.slack_rules import Json, Refusal
+
 TRIGGER_S = 3.0
 STACK_MAX = 3
 TITLE_MAX, METADATA_MAX = 24, 3000  # characters
@@ -43,7 +44,7 @@ def _titled(text: Any) -> Json | None:
 
 
 class Views:
-    """All that is open. `refused` lists what Slack would not have shown, and why."""
+    """All that is open, and in `shown` all that ever was. What Slack would not show raises Refusal."""
 
     def __init__(self, now: Callable[[], float], judge: Callable[[Json], list[str]] | None) -> None:
         self.now, self.judge = now, judge
@@ -67,36 +68,32 @@ class Views:
             raise LookupError(f"{user} has no modal open")
         return stack[-1]
 
-    def open(self, trigger_id: str, content: Json) -> tuple[str, View | None]:
-        """(Slack's word for why not, the new view)."""
+    def open(self, trigger_id: str, content: Json) -> View:
+        """A new view for whoever the trigger belongs to, which works once and for three seconds."""
         known = self._triggers.pop(trigger_id, None)
         if known is None:
-            return ("invalid_trigger_id" if "." not in trigger_id else "exchanged_trigger_id"), None
+            raise Refusal("exchanged_trigger_id" if "." in trigger_id else "invalid_trigger_id")
         user, at = known
         if self.now() - at > TRIGGER_S:
-            return "expired_trigger_id", None
-        problems = self.problems(content, "modal")
-        if problems:
-            return f"invalid_arguments: {problems}", None
+            raise Refusal("expired_trigger_id")
+        self._check(content, "modal")
         view = self._new(user, content)
         self.stacks[user] = [view]
-        return "", view
+        return view
 
     def push(self, user: str, content: Json) -> View:
-        """Lay a view on top. Raises ValueError for one too many, or for one that Slack would not show."""
-        problems = self.problems(content, "modal")
+        """Lay a view on top."""
         stack = self.stacks[user]
-        if problems or len(stack) >= STACK_MAX:
-            raise ValueError(problems or "push_limit_reached")
+        if len(stack) >= STACK_MAX:
+            raise Refusal("push_limit_reached")
+        self._check(content, "modal")
         view = self._new(user, content, stack[-1].id)
         stack.append(view)
         return view
 
     def change(self, view: View, content: Json) -> None:
-        """Show something else. Raises ValueError for what Slack would not show."""
-        problems = self.problems(content, "modal")
-        if problems:
-            raise ValueError(problems)
+        """Show something else."""
+        self._check(content, "modal")
         view.content, view.changes = content, view.changes + 1
         self.shown.append(content)
 
@@ -107,13 +104,16 @@ class Views:
             (v for v in views if (external_id and v.content.get("external_id") == external_id) or v.id == view_id), None
         )
 
-    def publish(self, user: str, content: Json) -> tuple[str, View | None]:
+    def publish(self, user: str, content: Json) -> View:
         """Show a person's Home."""
-        problems = self.problems(content, "home")
-        if problems:
-            return f"invalid_arguments: {problems}", None
+        self._check(content, "home")
         self.homes[user] = self._new(user, content)
-        return "", self.homes[user]
+        return self.homes[user]
+
+    def _check(self, content: Json, kind: str) -> None:
+        problems = self.problems(content, kind)
+        if problems:
+            raise Refusal("invalid_arguments", response_metadata={"messages": problems})
 
     def problems(self, content: Json, kind: str) -> list[str]:
         """What Slack would refuse."""

@@ -63,6 +63,25 @@ def test_a_response_address_works_five_times() -> None:
     assert len(slack.ephemerals) == 5
 
 
+def test_a_click_opens_one_view_within_three_seconds_and_only_one_that_slack_would_show() -> None:
+    at = 1_000.0
+    slack = SlackSandbox(now=lambda: at)
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": [{"type": "divider"}]}
+    with serving(slack.app) as url:
+        client = WebClient("xoxb-sandbox", base_url=f"{url}/api/", retry_handlers=[])
+        assert refused(client.views_open, trigger_id="nonsense", view=view) == "invalid_trigger_id"
+        trigger = slack.views.trigger("U0ANA")
+        opened = client.views_open(trigger_id=trigger, view=view)["view"]
+        assert refused(client.views_open, trigger_id=trigger, view=view) == "exchanged_trigger_id"
+        late = slack.views.trigger("U0ANA")
+        at += 4
+        assert refused(client.views_open, trigger_id=late, view=view) == "expired_trigger_id"
+        wide = {**view, "title": {"type": "plain_text", "text": "x" * 25}}
+        assert refused(client.views_update, view_id=opened["id"], view=wide) == "invalid_arguments"
+        assert refused(client.views_update, view_id="V0", view=view) == "not_found"
+        assert refused(client.views_publish, user_id="U0ANA", view=view) == "invalid_arguments"
+
+
 def test_what_jira_does_not_document_is_not_invented() -> None:
     jira = JiraSandbox()
     with serving(jira.app) as url:

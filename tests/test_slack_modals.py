@@ -175,11 +175,16 @@ def test_a_checkpoint_keeps_what_was_seen_and_the_hill_in_one_go(world: World) -
     assert world.type("show EXP-1").count("hill downhill") == 1
 
 
-def test_settings_say_where_they_are_wrong(world: World) -> None:
+def test_settings_show_what_is_set_and_say_where_they_are_wrong(world: World) -> None:
+    world.type('goal add churn "keep active clients"')
     world.type("settings quiet")
     assert "settings quiet.hours" in send(world, hours="at night")
     assert send(world, hours="20:00-08:00 Europe/Berlin") == {}
     assert "20:00-08:00 Europe/Berlin" in world.type("settings")
+    world.type("settings quiet")
+    assert shown(world)["settings quiet.hours"] == "20:00-08:00 Europe/Berlin"
+    assert send(world, goal="churn") == {}
+    assert "New experiments here serve churn." in answered(world)
 
 
 def test_a_report_is_scheduled_by_a_modal(world: World) -> None:

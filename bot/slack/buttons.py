@@ -47,7 +47,7 @@ def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
     """Do what the button's line says, in the name of whoever clicked; a line that lacks something opens its modal."""
     words, place = split_line(told(body, "actions", 0, "value")), place_of(body)
     said = perform(desk.services, caller, words, place)
-    if said.problem == "incomplete" and open_for(desk, words, told(body, "trigger_id"), place):
+    if said.problem == "incomplete" and open_for(desk, caller, words, told(body, "trigger_id"), place):
         return
     tell(desk.services, caller, said, place, () if said.problem else words)
     if told(body, "view", "type") == "home":

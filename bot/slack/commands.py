@@ -32,6 +32,6 @@ def answer_command(desk: Desk, body: Payload) -> Block:
     except IntegrationError as error:
         return to_message(refusal(f"{error.service}: {error.what}", error.remedy), words, desk.command)
     said = perform(desk.services, caller, words, place)
-    if said.problem == "incomplete" and open_for(desk, words, told(body, "trigger_id"), place):
+    if said.problem == "incomplete" and open_for(desk, caller, words, told(body, "trigger_id"), place):
         said = Answer("")
     return to_message(said, words, desk.command, postable=said is not LATER)

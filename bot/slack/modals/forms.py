@@ -9,6 +9,7 @@ from bot.verbs import find_verb
 from bot.verbs.grammar import Verb
 
 SUBJECT = "key"  # the parameter that names what a verb is about
+OWN = "own"  # what a person and the channel have set for themselves
 NEVER = ("help", "dry_run")  # parameters that are for typing only
 
 
@@ -37,17 +38,19 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Form:
     """A modal: its title of at most 24 characters, its parts, and the word on its button. `trial` runs the line with
-    `--dry-run` first and shows what that says."""
+    `--dry-run` first and shows what that says; `about` names what it is about where no parameter does."""
 
     title: str
     parts: tuple[Part, ...]
     submit: str = "Save"
     trial: bool = False
+    about: str = ""
 
 
 SETTINGS = Form(
     "Settings",
     (Part("settings quiet", ("hours",), optional=True), Part("settings goal", ("goal", "channel"), optional=True)),
+    about=OWN,
 )
 
 FORMS: Mapping[str, Form] = {

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import structlog
 
-from bot.flows.services import Services
+from bot.flows.services import Caller, Services
 from bot.slack.answers import Place
 from bot.slack.blocks import Block, paragraph, plain
 from bot.slack.desk import Desk
 from bot.slack.modals.fields import SEARCHED, draw, in_words, kind_of
-from bot.slack.modals.forms import SUBJECT, Form, form_of
+from bot.slack.modals.forms import OWN, SUBJECT, Form, form_of
 from bot.slack.modals.prefill import Subject, find_subject
 from bot.verbs import find_verb, typed_so_far
 from integrations.http import IntegrationError
@@ -23,14 +23,15 @@ FORM = "form"  # callback_id of every modal that becomes a line
 LOADING = "One moment …"
 
 
-def open_for(desk: Desk, words: Sequence[str], trigger_id: str, place: Place) -> bool:
+def open_for(desk: Desk, caller: Caller, words: Sequence[str], trigger_id: str, place: Place) -> bool:
     """Open the modal of the verb that the line begins with, filled with what the line says; False where there is none
     or Slack does not open it, so that the refusal can be told in words."""
     found = find_verb(words)
     form = form_of(found[0]) if found else None
     if found is None or form is None:
         return False
-    view = draw_form(desk.services, found[0], form, typed_so_far(words), came_from(place))
+    own = {SUBJECT: f"{caller.id} {place.channel}"} if form.about else {}
+    view = draw_form(desk.services, found[0], form, {**typed_so_far(words), **own}, came_from(place))
     try:
         desk.messenger.open_view(trigger_id, view)
     except IntegrationError as error:
@@ -65,8 +66,9 @@ def came_from(place: Place) -> dict[str, str]:
 def subject_of(services: Services, form: Form, key: str) -> Subject | None:
     """What the modal is about, where it is about something that exists already."""
     first = form.parts[0]
-    kinds = [kind_of(first.verb, param) for param in first.params() if param.name == SUBJECT]
-    return find_subject(services, kinds[0], key) if key and kinds and kinds[0] in SEARCHED else None
+    kinds = [form.about, *(kind_of(first.verb, param) for param in first.params() if param.name == SUBJECT)]
+    kind = next((kind for kind in kinds if kind in (OWN, *SEARCHED)), "")
+    return find_subject(services, kind, key) if key and kind else None
 
 
 def _inputs(form: Form, given: Mapping[str, Any], subject: Subject | None) -> list[Block]:

@@ -8,9 +8,12 @@ from backlog.errors import BacklogError
 from backlog.experiment import Experiment
 from backlog.goal import READINESS, Goal
 from bot.flows.services import Services
+from bot.flows.subscribe import default_goal, preferences_of
 from bot.slack.modals.fields import GOAL
+from bot.slack.modals.forms import OWN
 from store.experiments import find_experiment
 from store.goals import find_goal
+from store.subscriptions import QUIET
 
 # Parameters that an experiment knows under another name.
 NAMES = {"follow": "next_key", "code": "reason_code", "position": "hill"}
@@ -26,7 +29,10 @@ class Subject:
 
 
 def find_subject(services: Services, kind: str, key: str) -> Subject | None:
-    """The goal or experiment of that key; None where there is none, which the verb will say."""
+    """The goal or experiment of that key, or what a person has set; None where there is none, which the verb will
+    say."""
+    if kind == OWN:
+        return _of_person(services, key)
     try:
         with services.database.read() as connection:
             if kind == GOAL:
@@ -34,6 +40,12 @@ def find_subject(services: Services, kind: str, key: str) -> Subject | None:
             return _of_experiment(find_experiment(connection, key))
     except BacklogError:
         return None
+
+
+def _of_person(services: Services, key: str) -> Subject:
+    person, _, channel = key.partition(" ")
+    own = preferences_of(services, person)
+    return Subject(key, "Yours and this channel's", {"hours": own.get(QUIET), "goal": default_goal(services, channel)})
 
 
 def _of_goal(goal: Goal) -> Subject:
