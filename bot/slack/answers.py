@@ -32,13 +32,14 @@ class Place:
     open: bool = False
 
 
-def perform(services: Services, caller: Caller, words: Sequence[str], place: Place) -> Answer:
+def perform(services: Services, caller: Caller, words: Sequence[str], place: Place, line: str = "") -> Answer:
     """What a line does, said at once; a slow one goes to the queue and is answered later. Never raises; a delivery
-    that was handled before does nothing and says nothing."""
+    that was handled before does nothing and says nothing. `line` is how it was typed, for the later answer."""
     try:
         return answer(words, Request(services, caller, may_defer=True, rows=TABLE_ROWS, channel=place.channel))
     except Deferred:
-        return LATER if _hand_over(services, caller, words, place) else Answer("")
+        asked = {"words": list(words), "line": line, "place": asdict(place)}
+        return LATER if _hand_over(services, caller, asked) else Answer("")
     except AlreadyDone:
         return Answer("")
     except Exception:
@@ -46,13 +47,12 @@ def perform(services: Services, caller: Caller, words: Sequence[str], place: Pla
         return BROKEN
 
 
-def _hand_over(services: Services, caller: Caller, words: Sequence[str], place: Place) -> bool:
-    asked = {"words": list(words), "user": caller.id, "name": caller.name, "delivery": caller.delivery}
+def _hand_over(services: Services, caller: Caller, asked: Mapping[str, Any]) -> bool:
+    args = {**asked, "user": caller.id, "name": caller.name, "delivery": caller.delivery}
     with services.database.write() as connection:
         # The queue forgets a finished task, so it cannot tell a late second delivery from a first one.
         fresh = first_delivery(connection, f"asked:{caller.delivery}", services.now())
         if fresh:
-            args = {**asked, "place": asdict(place)}
             queue.defer(connection, caller.delivery, "answer_words", args, services.now())
     return fresh
 
@@ -64,15 +64,15 @@ def answer_later(services: Services, args: Mapping[str, Any]) -> None:
         said = answer(args["words"], Request(services, caller, rows=TABLE_ROWS, channel=place.channel))
     except AlreadyDone:
         return
-    tell(services, caller, said, place, args["words"])
+    tell(services, caller, said, place, args["line"])
 
 
-def tell(services: Services, caller: Caller, said: Answer, place: Place, words: Sequence[str] = ()) -> None:
+def tell(services: Services, caller: Caller, said: Answer, place: Place, line: str = "") -> None:
     """Answer where it was asked, to the person alone or to the channel with their name on it; in a message to the
     person where that place has closed. At most once, and nothing twice to the same delivery."""
     if place.open and said.text:
         said = replace(said, more=(*said.more, f"Shown by {caller.name}"))
-    message = to_message(said, words, postable=bool(place.response_url) and not place.open)
+    message = to_message(said, line, postable=bool(place.response_url) and not place.open)
     if not message["text"]:
         return
     kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": place.open, "user": caller.id}

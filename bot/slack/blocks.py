@@ -1,11 +1,11 @@
 """An Answer as Block Kit. Text goes into rich_text or plain_text, where nothing from outside becomes markup or a
 mention."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from bot.verbs import Answer, find_verb, in_line
+from bot.verbs import Answer, find_verb, split_line
 from reports.buttons import VALUE_MAX, line_buttons
 
 Block = dict[str, Any]
@@ -15,19 +15,18 @@ TABLE_ROWS = 30  # rows a person still reads in a chat
 POST_LINE, POST_SAID = "post:line", "post:said"  # what is shown to the channel: a line's answer, or what was said
 
 
-def to_message(answer: Answer, words: Sequence[str] = (), command: str = "/exp", postable: bool = True) -> Block:
+def to_message(answer: Answer, line: str = "", command: str = "/exp", postable: bool = True) -> Block:
     """`{"text", "blocks"}` for a message, an acknowledgement or a response; empty for an empty answer.
 
-    `words` is what was asked: a refusal repeats it, for Slack clears the line once it is sent, and other answers get a
-    button that shows them to the channel, unless they are not `postable`.
+    `line` is what was asked: a refusal repeats it, for Slack clears it once it is sent, and it can be mended and sent
+    again; other answers get a button that shows them to the channel, unless they are not `postable`.
     """
-    line = in_line(words)
     if answer.problem and line:
         answer = replace(answer, more=(*answer.more, f"You typed: {command} {line}"))
     blocks = _report(answer) if answer.message is not None else answer_blocks(answer)
     if not blocks:
         return {"text": "", "blocks": []}
-    last = [*line_buttons(answer.offers), *(_post(answer, words, line) if postable and words else ())]
+    last = [*line_buttons(answer.offers), *(_post(answer, line) if postable and line else ())]
     below = [{"type": "actions", "elements": last}] if last else []
     return {"text": cut(answer.text, TEXT_MAX), "blocks": [*blocks[: BLOCKS_MAX - len(below)], *below]}
 
@@ -38,9 +37,9 @@ def answer_blocks(answer: Answer) -> list[Block]:
     return [{"type": "rich_text", "elements": elements}] if elements else []
 
 
-def _post(answer: Answer, words: Sequence[str], line: str) -> Iterator[Block]:
+def _post(answer: Answer, line: str) -> Iterator[Block]:
     """What only was read is read again when it is posted; what was done is posted as it was said."""
-    found = find_verb(words)
+    found = find_verb(split_line(line))
     if answer.problem or found is None:
         return
     again = found[1].reads and len(line) <= VALUE_MAX

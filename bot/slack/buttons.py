@@ -45,11 +45,12 @@ def clicked(desk: Desk, body: Payload, act: Callable[[Desk, Caller, Payload], No
 
 def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
     """Do what the button's line says, in the name of whoever clicked; a line that lacks something opens its modal."""
-    words, place = split_line(told(body, "actions", 0, "value")), place_of(body)
-    said = perform(desk.services, caller, words, place)
+    line, place = told(body, "actions", 0, "value"), place_of(body)
+    words = split_line(line)
+    said = perform(desk.services, caller, words, place, line)
     if said.problem == "incomplete" and open_for(desk, caller, words, told(body, "trigger_id"), place):
         return
-    tell(desk.services, caller, said, place, () if said.problem else words)
+    tell(desk.services, caller, said, place, "" if said.problem else line)
     if told(body, "view", "type") == "home":
         refresh_home(desk.services, caller.id)
 
@@ -59,7 +60,7 @@ def post_to_channel(desk: Desk, caller: Caller, body: Payload) -> None:
     how, value = told(body, "actions", 0, "action_id"), told(body, "actions", 0, "value")
     if how not in (POST_LINE, POST_SAID):
         return
-    words, place = split_line(value) if how == POST_LINE else [], replace(place_of(body), open=True)
-    said = perform(desk.services, caller, words, place) if words else Answer(value)
+    place = replace(place_of(body), open=True)
+    said = perform(desk.services, caller, split_line(value), place) if how == POST_LINE else Answer(value)
     if said is not LATER:
-        tell(desk.services, caller, said, place, words)
+        tell(desk.services, caller, said, place)

@@ -24,14 +24,15 @@ def register(app: App, desk: Desk) -> None:
 def answer_command(desk: Desk, body: Payload) -> Block:
     """What a slash command's payload is answered with: a message, empty where a modal opened or where the same payload
     was answered before."""
-    words, place = split_line(told(body, "text")), place_of(body)
+    line, place = told(body, "text"), place_of(body)
+    words = split_line(line)
     try:
         caller = desk.caller(body, "command", told(body, "trigger_id"))
     except BacklogError as error:
         return to_message(refusal(error.what, error.remedy))
     except IntegrationError as error:
-        return to_message(refusal(f"{error.service}: {error.what}", error.remedy), words, desk.command)
-    said = perform(desk.services, caller, words, place)
+        return to_message(refusal(f"{error.service}: {error.what}", error.remedy), line, desk.command)
+    said = perform(desk.services, caller, words, place, line)
     if said.problem == "incomplete" and open_for(desk, caller, words, told(body, "trigger_id"), place):
         said = Answer("")
-    return to_message(said, words, desk.command, postable=said is not LATER)
+    return to_message(said, line, desk.command, postable=said is not LATER)

@@ -16,7 +16,7 @@ from bot.slack.answers import LATER, Place, perform, tell
 from bot.slack.desk import Desk, Payload, told
 from bot.slack.home import refresh_home
 from bot.slack.unfurls import unfurl_links
-from bot.verbs import Answer, find_verb, in_line, split_line
+from bot.verbs import Answer, find_verb, split_line
 from bot.verbs.grammar import menu
 
 MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
@@ -65,19 +65,19 @@ def reply(desk: Desk, caller: Caller, body: Payload) -> None:
     """Answer what was said to the bot, in its thread: a verb that reads is read, one that writes is offered at a click,
     and plain words lead to help."""
     event = body.get("event")
-    words = split_line(MENTION.sub(" ", told(event, "text")))
+    line = MENTION.sub(" ", told(event, "text")).strip()
     place = Place(told(event, "channel"), thread_ts=told(event, "thread_ts") or told(event, "ts"))
-    said = _said(desk, caller, words, place)
+    said = _said(desk, caller, line, place)
     if said is not LATER:
         tell(desk.services, caller, said, place)
 
 
-def _said(desk: Desk, caller: Caller, words: list[str], place: Place) -> Answer:
+def _said(desk: Desk, caller: Caller, line: str, place: Place) -> Answer:
+    words = split_line(line)
     found = find_verb(words)
     if found and found[1].reads:
         return perform(desk.services, caller, words, place)
     if found:
-        line = in_line(words)
         return Answer("What is said to me only reads. At a click it is done, in your name:", offers=((found[0], line),))
     past = find_past(desk.services, " ".join(words), every_word=False, limit=NEAREST)
     known = tuple(f"{shown.experiment.key} {shown.experiment.title}" for shown in past)

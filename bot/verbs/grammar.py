@@ -130,12 +130,6 @@ def split_line(line: str) -> list[str]:
     return [match[2] if match[1] is None else match[1].replace('\\"', '"') for match in TOKEN.finditer(text)]
 
 
-def in_line(words: Sequence[str]) -> str:
-    """The line that is split into those words."""
-    quoted = ('"' + word.replace('"', '\\"') + '"' if not word or set(word) & set(' \t\n"') else word for word in words)
-    return " ".join(quoted)
-
-
 def without_controls(text: str) -> str:
     """The text with a space for every control character but line breaks and tabs."""
     return CONTROL.sub(" ", text)
