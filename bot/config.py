@@ -343,6 +343,8 @@ class Settings(BaseSettings):
             double = next((name for name in names if names.count(name) > 1), None)
             if double:
                 raise ValueError(f'[[{section}]]: "{double}" is there twice. Give each its own name.')
+        if not self.mail.host and any(report.emails for report in self.reports):
+            raise ValueError("[[reports]] emails: nobody can send them. Set [mail] host and from.")
         return self
 
     @classmethod

@@ -45,6 +45,7 @@ SHORTCUTS = (
         "description": "Put an idea on the backlog from anywhere.",
     },
 )
+REDIRECTS = ("/slack/oauth_redirect", "/login/done")  # where Slack sends people back: installing, signing in
 
 
 def app_manifest(settings: Settings) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def app_manifest(settings: Settings) -> dict[str, Any]:
         },
         "oauth_config": {
             "scopes": {"bot": sorted(SCOPES)},
-            **({"redirect_urls": [f"{public}/slack/oauth_redirect"]} if settings.web.public_url else {}),
+            **({"redirect_urls": [f"{public}{path}" for path in REDIRECTS]} if settings.web.public_url else {}),
         },
         "settings": {
             "event_subscriptions": {"bot_events": sorted(EVENTS), **request_url},

@@ -62,13 +62,10 @@ def previous_report(connection: Connection, report: str, audience: str, period: 
     return _report(row) if row else None
 
 
-def list_reports(connection: Connection, limit: int = 104) -> list[tuple[str, str, datetime]]:
-    """(id, period, made at) of the latest reports, the newest first; two years of weeks unless told."""
-    query = (
-        select(table.c.id, table.c.period, table.c.made_at)
-        .order_by(table.c.made_at.desc(), table.c.period.desc())
-        .limit(limit)
-    )
+def list_reports(connection: Connection, limit: int = 400) -> list[tuple[str, str, datetime]]:
+    """(id, period, made at) of the reports, the latest period first."""
+    order = (table.c.period.desc(), table.c.made_at.desc())
+    query = select(table.c.id, table.c.period, table.c.made_at).order_by(*order).limit(limit)
     return [(row.id, row.period, row.made_at) for row in connection.execute(query)]
 
 

@@ -66,6 +66,7 @@ WRONG = [
     ("schedule weekly mon 09:00 #ml #ml-managers", "A schedule has one place."),
     ('schedule weekly mon 09:00 --email "a@b c"', '"a@b c" is no e-mail address.'),
     ('schedule weekly mon 09:00 --email "a@example.com\nBcc: b@example.com"', "is no e-mail address."),
+    ("schedule weekly mon 09:00 --email ana@example.com", "Mail is not configured. Set [mail] host and from"),
     ("schedule pause until monday", '"monday" is no day.'),
     ("schedule pause until 2026-11-01", "2026-11-01 is not ahead."),
     ("schedule pause 7", 'There is no schedule "7". Schedules: weekly-manager.'),

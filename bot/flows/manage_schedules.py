@@ -56,6 +56,8 @@ def add_schedule(
     wanted = StoredSchedule(
         0, report, audience, str(cadence), place, tuple(map(check_address, emails)), reviewer, preview_hours
     )
+    if emails and services.mailer is None:
+        raise BacklogError("Mail is not configured.", "Set [mail] host and from in config.toml.")
     with acting(services, caller, ACT, Role.ADMIN) as connection:
         number = save_schedule(connection, wanted, caller.id, services.now())
         return _shown(connection, services, _find(connection, services, str(number)))

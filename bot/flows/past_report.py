@@ -26,6 +26,7 @@ from store.experiments import first_observed, load_entries
 from store.goals import load_goals_at, load_moves
 from store.people import load_people
 from store.reports import StoredReport, add_report, find_report_of, previous_report
+from store.risks import load_health_calls, load_register
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 120  # reports written at once, over two years of weeks
@@ -118,6 +119,12 @@ def snapshot_then(
         sources=[],
         people=load_people(connection),
         previous=previous.snapshot if previous else None,
+        register=[
+            risk
+            for risk in load_register(connection)
+            if risk.opened_at <= at and (risk.resolved_at is None or risk.resolved_at > at)
+        ],
+        calls={key: call for key, call in load_health_calls(connection).items() if call.at <= at},
         moves={key: [move for move in moves if move.at <= at] for key, moves in load_moves(connection).items()},
         observed_at={key: seen for key, seen in first_observed(connection, BEGINNING).items() if seen <= at},
     )
