@@ -17,7 +17,7 @@ def binaries() -> Path | None:
     """The folder of `initdb` and `pg_ctl`, the newest there is; None where PostgreSQL is not installed."""
     folders = [
         *Path("/usr/lib/postgresql").glob("*/bin"),
-        *(Path(found).parent for found in [shutil.which("initdb")] if found),
+        *(Path(found).resolve().parent for found in [shutil.which("initdb")] if found),
     ]
     return max(folders, key=lambda folder: folder.parent.name, default=None)
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,8 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
+from bot.flows.report_plans import find_plan
+from bot.flows.write_report import write_report
 from sandbox.slack_edge import sign
 from tests import blockkit
 from tests.conftest import CONFIG, World
@@ -114,3 +117,19 @@ def test_only_the_reviewer_or_a_decider_may_speak_for_a_report(world: World) -> 
 def test_a_reviewer_who_would_be_asked_too_late_is_not_asked(world: World) -> None:
     at(world, 9, 1)
     assert (previews(world), len(reports(world))) == ([], 1)
+
+
+def test_a_line_written_while_the_report_is_being_written_is_in_it(world: World) -> None:
+    typed: list[str] = []
+
+    def now() -> datetime:
+        if not typed:  # the report has begun to look at the backlog
+            typed.append(world.type('report line "Just in time."'))
+        return world.clock()
+
+    at(world, 8, 59)
+    plan = find_plan(world.services, "weekly")
+    due_at = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+    done = write_report(replace(world.services, now=now), plan, due_at)
+    assert "will say: Just in time." in typed[0]
+    assert done.report.snapshot.bottom_line == "Just in time."

@@ -44,10 +44,6 @@ SUMMARY = "Summary"  # what the head of the message is called among the sections
 HISTORY_SPAN = timedelta(days=365)  # how far back iteration times look
 
 
-class Edited(Exception):
-    """A person wrote the bottom line while the report was being written; the task is tried again and has it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """A stored report: whether this call wrote it, the places it goes to now, and why it goes nowhere by itself."""
@@ -77,14 +73,21 @@ def render(snapshot: Snapshot, plan: ReportPlan, surface: Format) -> Rendered:
 def write_report(services: Services, plan: ReportPlan, due_at: datetime, *, by_hand: bool = False) -> Written:
     """The report of the period that `due_at` belongs to, written where there is none yet, and sent through the outbox
     in the transaction that stores it. A pause or a reviewer's skip withholds it, unless somebody asks `by_hand`."""
+    while (written := _write_once(services, plan, due_at, by_hand)) is None:
+        pass
+    return written
+
+
+def _write_once(services: Services, plan: ReportPlan, due_at: datetime, by_hand: bool) -> Written | None:
+    """The same; None where a person wrote the bottom line meanwhile, which the report must have."""
     with services.database.read() as connection:
         report = _find(connection, plan, due_at)
     made = report or put_into_words(draft_report(services, plan, due_at), plan)
     with services.database.write() as connection:
+        if report is None and find_review(connection, made.id).line != made.snapshot.bottom_line:
+            return None
         fresh = report is None and add_report(connection, made)
         report = made if fresh else _find(connection, plan, due_at) or made
-        if fresh and find_review(connection, made.id).line != made.snapshot.bottom_line:
-            raise Edited(made.id)
         withheld = "" if by_hand else _why_withheld(connection, plan, report, due_at)
         sent = () if withheld else tuple(_send(connection, services, report, plan))
     return Written(report, fresh, sent, withheld)
