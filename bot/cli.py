@@ -142,16 +142,20 @@ def report(
     run a verb: report show 2026-W47."""
     from bot.verbs.reporting import report as verbs
 
-    if name in verbs.commands:
+    as_file = name == "show" and (output is not None or surface != "text")
+    if name in verbs.commands and not as_file:
         _run_verb(["report", name, *ctx.args, *(["--audience", audience] if audience else [])], config, as_json)
-    from bot.flows.show_report import draft, write_out
+    from bot.flows.show_report import draft, write_out, write_out_stored
     from reports.pictures import NotInstalled
 
     subject = next(iter(ctx.args), "")
 
     try:
         with _opened(config) as (_, services):
-            body, note = write_out(*draft(services, name, audience, subject), surface)
+            if as_file:
+                body, note = write_out_stored(services, subject, audience, surface)
+            else:
+                body, note = write_out(*draft(services, name, audience, subject), surface)
     except NotInstalled as error:
         _fail(str(error))
     if note:

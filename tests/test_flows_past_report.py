@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from typer.testing import CliRunner
+
+from bot.cli import app
+from bot.flows.write_report import find_stored
 from tests.conftest import CONFIG, World
 from tests.test_flows import run_whole_experiment
 
@@ -51,3 +55,17 @@ def test_past_weeks_are_written_for_the_archive_and_not_sent(world: World) -> No
     world.type("report backfill 2026-W40 2026-W40 --audience team")
     assert "No goal is stated yet" in world.type("report show weekly-team-2026-W40"), "before anything was known"
     assert not [text for text in world.channel("ml-managers") if text.startswith("Weekly report")]
+
+
+def test_an_old_report_is_written_to_a_file_byte_for_byte_by_the_command_line(world: World) -> None:
+    run_whole_experiment(world)
+    world.type("report post weekly")
+    stored = find_stored(world.services, "2026-W47", "weekly")
+    for surface, content in (("html", stored.html), ("text", stored.text), ("slack", stored.slack)):
+        path = world.folder / f"old.{surface}"
+        line = ["report", "show", "2026-W47", "--format", surface, "-o", str(path)]
+        result = CliRunner().invoke(app, [*line, "--config", str(world.folder / "config.toml")])
+        assert result.exit_code == 0, result.output
+        assert path.read_bytes() == content.encode()
+    shown = CliRunner().invoke(app, ["report", "show", "2026-W47", "--config", str(world.folder / "config.toml")])
+    assert shown.stdout == stored.text

@@ -12,7 +12,7 @@ from backlog.errors import BacklogError
 from backlog.snapshot import Snapshot
 from bot.flows.report_plans import find_plan, load_plans
 from bot.flows.services import ReportPlan, Services
-from bot.flows.write_report import preview_report
+from bot.flows.write_report import find_stored, preview_report
 from reports.contents import REPORTS
 from reports.rendering import render_pdf, render_report
 from reports.templating import source_of
@@ -44,6 +44,16 @@ def write_out(snapshot: Snapshot, plan: ReportPlan, surface: Surface) -> tuple[b
         return render_pdf(snapshot, plan.templates), ""
     rendered = render_report(snapshot, surface, plan.templates)
     return rendered.body.encode(), rendered.note
+
+
+def write_out_stored(services: Services, period: str, audience: str, surface: Surface) -> tuple[bytes, str]:
+    """The same of a report of the past, by its period or id: the bytes that were stored, and for other surfaces those
+    that its snapshot gives."""
+    report = find_stored(services, period, "weekly", audience)
+    kept = {"slack": report.slack, "html": report.html, "text": report.text}
+    if surface in kept:
+        return kept[surface].encode(), ""
+    return write_out(report.snapshot, find_plan(services, report.report, report.audience), surface)
 
 
 def eject(services: Services, name: str) -> list[Path]:
