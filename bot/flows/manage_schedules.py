@@ -1,5 +1,6 @@
 """Schedules of reports made in the chat: add or change, remove, pause, resume, list with their next times."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,8 @@ from store.schedules import (
 )
 
 ACT = "change schedules"
+AUDIENCE = re.compile(r"[a-z][a-z0-9-]{0,39}")  # part of a report's id and address
+PLACE = re.compile(r"#?[\w.-]{1,79}|")  # a channel's name, or an id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ def add_schedule(
     """Schedule a report, or change the schedule of that report, audience and channel. Without a channel and without
     addresses it goes to the configured channel."""
     check_rhythm(report, cadence)
+    if not AUDIENCE.fullmatch(audience):
+        raise BacklogError(f'"{audience[:60]}" is no audience.', "Use small letters, digits, hyphens: --audience team")
+    if not PLACE.fullmatch(channel):
+        raise BacklogError(f'"{channel[:60]}" is no channel.', f"Write it as /exp schedule {report} {cadence} #ml")
     place = channel or ("" if emails else services.channel)
     if not place and not emails:
         raise BacklogError("Nobody would get it.", f"Name a channel: /exp schedule {report} {cadence} #ml")
