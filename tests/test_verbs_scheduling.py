@@ -1,8 +1,10 @@
 """Schedules made in the chat: when reports go out, to whom, and when they do not."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from store.reports import list_reports
 from tests.conftest import CONFIG, World
 from tests.test_flows import reports
 
@@ -139,3 +141,19 @@ def test_only_an_admin_changes_schedules(make_world: Callable[..., World]) -> No
         assert "To change schedules one must be an admin; your role is member." in world.type(line), line
     assert "goes to #ml-managers" in world.type("schedule weekly mon 09:00 #ml-managers", user="U0BEN")
     assert "1 scheduled" not in world.type("schedule list")
+
+
+def test_every_kind_of_report_goes_out_on_its_own_rhythm_once_a_period(world: World) -> None:
+    world.type("schedule goal-review first mon 10:00 #ml-managers")
+    world.type("schedule digest daily 08:00 Europe/Berlin #ml-managers")
+    world.type("schedule risk fri 12:00 #ml-managers")
+    for day in (25, 26, 27, 28, 29, 30, 1, 2, 3, 4, 5, 6, 7):
+        at(world, day, 13)
+    with world.services.database.read() as connection:
+        kept = [id_ for id_, _, _ in list_reports(connection)]
+    kinds = Counter(id_.partition("-manager-")[0] for id_ in kept)
+    assert kinds == {"digest": 14, "risk": 2, "goal-review": 1, "weekly": 2}
+    assert "goal-review-manager-2026-11" in kept
+    assert "digest-manager-2026-11-24" in kept, "the day before the one it came on"
+    heads = [m for m in world.slack.messages("ml-managers") if "thread_ts" not in m]
+    assert len(heads) == 17
