@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 Answer = Callable[[socket.socket], None]
@@ -68,8 +69,12 @@ def never_ends(sock: socket.socket) -> None:
 
 def bomb(sock: socket.socket) -> None:
     """A small body that unpacks to a large one."""
-    packed = gzip.compress(bytes(100 << 20), compresslevel=1)
-    says(packed, b"Content-Encoding: gzip\r\n")(sock)
+    says(_packed(), b"Content-Encoding: gzip\r\n")(sock)
+
+
+@cache
+def _packed() -> bytes:
+    return gzip.compress(bytes(100 << 20), compresslevel=1)
 
 
 def redirects(sock: socket.socket) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -21,10 +22,13 @@ from bot.schedule import jitter_of, schedules_of
 from bot.web import open_web
 from bot.work import Workers
 from integrations.http import IntegrationError
-from integrations.sources.source import Found
+from integrations.sources.mlflow import MLflow
+from integrations.sources.prometheus import Prometheus
+from integrations.sources.source import Found, Source, SourceConfig
 from store import queue
 from store.database import open_database
 from store.metrics import add_metric, load_metrics, run_values, source_states
+from tests import hostile
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EVERY = timedelta(minutes=15)
@@ -196,6 +200,34 @@ def test_how_a_source_is_doing_is_told_to_people_and_to_prometheus(tmp_path: Pat
     (status,) = read_sources(desk.services)
     assert (status.read_at, status.error, status.late) == (START, "recall (dev) from told: it is down.", True)
     assert 'scrumbut_source_up{kind="told",source="told"} 0.0' in expose(desk.services).decode()
+
+
+LIES = [
+    hostile.never_ends,
+    hostile.bomb,
+    hostile.redirects,
+    hostile.says(b"<html>Sign in</html>"),
+    hostile.says(b'{"runs": "none", "data": [1, 2], "experiments": {"a": 1}}'),
+    hostile.says(b"", status=b"401 Unauthorized"),
+]
+
+
+@pytest.mark.parametrize("kind", [MLflow, Prometheus])
+@pytest.mark.parametrize("answer", LIES)
+def test_whatever_a_source_answers_the_poll_ends_names_it_and_the_others_are_read(
+    tmp_path: Path, answer: hostile.Answer, kind: Callable[[SourceConfig], Source]
+) -> None:
+    desk = open_desk(tmp_path)
+    desk.track("recall")
+    desk.told.answer = lambda _: [Reading(START, 0.7)]
+    with hostile.hostile(answer) as host:
+        config = SourceConfig("liar", f"http://{host}", timeout_s=5, allow=frozenset({host}))
+        plan = SourcePlan("liar", "liar", EVERY, kind(config))
+        with desk.services.database.write() as connection:
+            add_metric(connection, Metric("churn", "other", "dev", "liar", "recall", Better.UP))
+        assert poll_source(desk.services, plan).error.startswith("liar: ")
+        assert poll_source(desk.services, plan).error.startswith("liar: ")
+    assert desk.poll().readings == 1
 
 
 def test_dry_run_shows_the_raw_answer_and_what_is_wrong(tmp_path: Path) -> None:

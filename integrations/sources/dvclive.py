@@ -37,7 +37,7 @@ class DVCLive:
                 path = plots / f"{metric.key}.tsv"
                 if metric.environment != DEV or not path.resolve().is_relative_to(plots.resolve()):
                     continue  # DVCLive knows no environments, and a key is no way out of the folder
-                if path.exists() and not self._seen.unchanged((path, metric.id), mark_of(path), since):
+                if path.exists() and not self._seen.unchanged(path, metric, mark_of(path), since):
                     yield from read_rows(self.name, [metric], self._rows(path, plots, root, metric))
 
     def _rows(self, path: Path, plots: Path, root: Path, metric: Metric) -> Iterator[tuple[str, Row]]:

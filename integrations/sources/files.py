@@ -62,7 +62,7 @@ class _Files(ABC):
         paths = sorted(path.glob(f"*{self.suffix}")) if path.is_dir() else [path]
         for file in paths:
             mark = mark_of(file)
-            due = [m for m in metrics if not self._seen.unchanged((file, m.id), mark, since)]
+            due = [m for m in metrics if not self._seen.unchanged(file, m, mark, since)]
             if due:
                 yield from read_rows(self.name, due, self._rows(file))
 

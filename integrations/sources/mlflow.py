@@ -147,6 +147,8 @@ class MLflow:
                 batches.add(head, point, [m for m in due if m.aggregation is not Aggregation.LAST])
             yield from self._histories(batches.full())
         yield from self._histories(batches.rest())
+        if since is not None:
+            self._seen.forget(metrics, but=read)  # a run that is over is not asked for again
 
     def _experiment_ids(self) -> dict[str, str]:
         pages = self._pages("/experiments/search", EXPERIMENTS, {"max_results": 1_000})
@@ -202,7 +204,7 @@ class MLflow:
         concerned = list(wanted.get((run.place, key, run.environment), ()))
         concerned += wanted.get(("", key, run.environment), ()) if run.experiment else ()
         mark = (point["timestamp"], point.get("step"), repr(point["value"]), run.running)
-        return [m for m in concerned if not self._seen.unchanged((run.id, m.id), mark, since)]
+        return [m for m in concerned if not self._seen.unchanged(run.id, m, mark, since)]
 
     def _histories(self, batches: Iterable[Batch]) -> Iterator[Found]:
         """Read as many batches at a time as the source allows, and hold no more than that in memory."""

@@ -1,7 +1,7 @@
 """The protocol every metric source keeps, and what it is opened with."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -82,25 +82,27 @@ def make_reading(source: str, seconds: float, value: float, run: str = "", step:
 
 
 class Seen:
-    """What was read already, so that it is not read again.
+    """What was read already of which metric, so that it is not read again.
 
     `since` moves only when a poll was stored: as long as it stands still, what was read then was lost on the way and
     is read again. With `since` None (a first read, or a trial) nothing is left out or remembered.
     """
 
     def __init__(self) -> None:
-        self._known: dict[Any, tuple[Any, datetime]] = {}
+        self._known: dict[tuple[Any, int], tuple[Any, datetime]] = {}
 
-    def unchanged(self, what: Any, mark: Any, since: datetime | None) -> bool:
-        """Whether `what` bore the same mark when it was last read and stored; remembers the new one."""
+    def unchanged(self, what: Any, metric: Metric, mark: Any, since: datetime | None) -> bool:
+        """Whether `what` (a file, a run) bore the same mark when the metric was last read from it and stored; remembers
+        the new one."""
         if since is None:
             return False
-        known, before = self._known.get(what, (None, since))
+        known, before = self._known.get((what, metric.id), (None, since))
         if known == mark and before != since:
             return True
-        self._known[what] = (mark, since)
+        self._known[what, metric.id] = (mark, since)
         return False
 
-    def keep_only(self, whats: set[Any]) -> None:
-        """Forget everything else."""
-        self._known = {what: seen for what, seen in self._known.items() if what in whats}
+    def forget(self, metrics: Sequence[Metric], but: Collection[Any]) -> None:
+        """Forget what was read of those metrics, except from these."""
+        ids = {metric.id for metric in metrics}
+        self._known = {key: seen for key, seen in self._known.items() if key[1] not in ids or key[0] in but}

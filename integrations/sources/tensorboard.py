@@ -44,7 +44,7 @@ class TensorBoard:
         root = existing_path(self._config)
         for path in sorted(root.rglob(EVENTS)) if root.is_dir() else [root]:
             mark = mark_of(path)
-            due = [m for m in metrics if not self._seen.unchanged((path, m.id), mark, since)]
+            due = [m for m in metrics if not self._seen.unchanged(path, m, mark, since)]
             if due:
                 yield from self._file(path, root, due)
 

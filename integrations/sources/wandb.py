@@ -116,7 +116,9 @@ class WandB:
                 yield from ((metric, error) for metric in own)
 
     def _project(self, place: Mapping[str, str], metrics: Sequence[Metric], since: datetime | None) -> Iterator[Found]:
+        read: set[str] = set()
         for node in self._changed_runs(place, since):
+            read.add(node["name"])
             summary, config = self._document(node.get("summaryMetrics")), self._document(node.get("config"))
             environment = str(_setting(config, "scrumbut_environment") or DEV)
             mark = (node["heartbeatAt"], node.get("state"))
@@ -125,11 +127,13 @@ class WandB:
                 for m in metrics
                 if m.key in summary
                 and m.environment == environment
-                and not self._seen.unchanged((node["name"], m.id), mark, since)
+                and not self._seen.unchanged(node["name"], m, mark, since)
             ]
             if due:
                 rows = self._rows(place, node, summary, due)
                 yield from ((metric, self._readings(place, node, config, rows, metric)) for metric in due)
+        if since is not None:
+            self._seen.forget(metrics, but=read)
 
     def _changed_runs(self, place: Mapping[str, str], since: datetime | None) -> Iterator[Node]:
         cursor: str | None = None
