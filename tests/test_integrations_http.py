@@ -1,6 +1,10 @@
 """Reading over HTTP: only where it is allowed, and whatever the other side does, it ends and is named."""
 
 import ipaddress
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -113,3 +117,23 @@ def test_a_failure_that_may_pass_is_tried_again() -> None:
     answers = iter([hostile.says(b"", status=b"503 Busy"), hostile.says(b'{"ok": true}')])
     with hostile.hostile(lambda sock: next(answers)(sock)) as host:
         assert ask(f"http://{host}/", allow=host) == {"ok": True}
+
+
+def test_no_more_requests_at_a_time_and_a_second_than_the_source_allows() -> None:
+    going, most, begun, lock = [0], [0], list[float](), threading.Lock()
+
+    def answer(sock: socket.socket) -> None:
+        with lock:
+            going[0] += 1
+            most[0] = max(most[0], going[0])
+            begun.append(time.monotonic())
+        time.sleep(0.05)
+        with lock:
+            going[0] -= 1
+        hostile.says(b"{}")(sock)
+
+    with hostile.hostile(answer) as host, ThreadPoolExecutor(8) as pool:
+        session = Session("prom", allow=frozenset({host}), rate=50, concurrency=2)
+        assert list(pool.map(lambda _: session.fetch("GET", f"http://{host}/", ANYTHING), range(8))) == [{}] * 8
+    assert most[0] <= 2
+    assert max(begun) - min(begun) >= 6 / 50, "eight requests at 50 a second"
