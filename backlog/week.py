@@ -63,8 +63,8 @@ class Known:
     """What is known about the backlog. `entries` are the week's timeline lines with their experiment's key;
     `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names. `moves` is
     the history of each goal's numbers, `observed_at` when an experiment first met production data, `story` the whole
-    timeline of the occasion's subject; `register` are the risks there have been, `calls` what people last said of a
-    goal's health."""
+    timeline of the occasion's subject; `register` are the risks there have been, `settled` those that resolved in the
+    period, `calls` what people last said of a goal's health."""
 
     situation: Situation
     entries: Sequence[tuple[str, Entry]]
@@ -77,6 +77,7 @@ class Known:
     observed_at: Mapping[str, datetime] = field(default_factory=dict)
     story: Sequence[Entry] = ()
     register: Sequence[Registered] = ()
+    settled: Sequence[Registered] = ()
     calls: Mapping[str, HealthCall] = field(default_factory=dict)
 
 
@@ -149,7 +150,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         sources=tuple(known.sources),
         policy=s.rules.policy,
         people=dict(known.people),
-        resolved=_resolved(before, standing),
+        resolved=_resolved([*before, *(entry.risk for entry in known.settled)], standing),
         subject=occasion.subject,
         hit_interval=_hits(s.experiments),
     )
@@ -165,8 +166,10 @@ def _by_experiment(runs: Mapping[int, Sequence[RunValue]]) -> dict[tuple[int, st
 
 
 def _resolved(before: Sequence[Risk], risks: Sequence[Risk]) -> tuple[Risk, ...]:
+    """Those of before that are gone, each once."""
     there = {_identity(risk) for risk in risks}
-    return tuple(risk for risk in before if _identity(risk) not in there)
+    gone = {_identity(risk): risk for risk in before}
+    return tuple(risk for key, risk in gone.items() if key not in there)
 
 
 def _identity(risk: Risk) -> tuple[str, str, int]:

@@ -296,6 +296,7 @@ def _show(story: Story, output: Path) -> None:
     typer.echo("── The weekly report, as a terminal shows it " + "─" * 52)
     typer.echo(report.text)
     (output / "report.html").write_text(report.html, encoding="utf-8")
+    (output / "report.slack.json").write_text(report.slack, encoding="utf-8")
     typer.echo(
         "The people and the dates are a story, the stand-ins are not Slack and not Jira; every model was trained."
     )

@@ -23,6 +23,12 @@ def load_register(connection: Connection, *, standing: bool = False) -> list[Reg
     return [_registered(row) for row in rows]
 
 
+def load_settled(connection: Connection, since: datetime) -> list[Registered]:
+    """The risks that resolved since then, oldest first."""
+    query = select(table).where(table.c.resolved_at >= since).order_by(table.c.number)
+    return [_registered(row) for row in connection.execute(query).mappings()]
+
+
 def find_registered(connection: Connection, number: int) -> Registered:
     """The standing risk of that number. Raises NotFound."""
     row = connection.execute(select(table).where(table.c.number == number)).mappings().first()

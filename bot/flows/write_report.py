@@ -36,7 +36,7 @@ from store.reports import (
     list_reports,
     previous_report,
 )
-from store.risks import load_health_calls, load_register
+from store.risks import load_health_calls, load_register, load_settled
 
 POST = "slack.report"
 SKIPPED = "skipped"
@@ -134,6 +134,7 @@ def _snapshot(
         people=load_people(connection),
         previous=previous.snapshot if previous else None,
         register=load_register(connection, standing=True),
+        settled=load_settled(connection, period.start),
         calls=load_health_calls(connection),
         moves=load_moves(connection),
         story=load_timeline(connection, subject) if subject else (),
