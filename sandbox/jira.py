@@ -4,11 +4,12 @@ Shapes and refusals are Jira's. An operation or a field that has no source in At
 """
 
 import base64
+import copy
 import json
 import lzma
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ class JiraSandbox:
         self.properties: dict[str, Json] = {}
         self._history: dict[str, list[Json]] = {}
         self._hidden: set[str] = set()
+        self.index_lag = timedelta()  # how long searches do not see a change
+        self._before: dict[str, tuple[datetime, Json | None]] = {}  # what searches still see of a changed issue
         self._next_id = 900_000
         self._version = 0  # of the issues, so that the pages of one search need not search anew
         self._searched: tuple[str, int, list[Json]] = ("", -1, [])
@@ -92,11 +95,32 @@ class JiraSandbox:
             self._keep(raw)
         return count
 
+    def _changes(self, issue_id: str) -> None:
+        """Told before each change; the index goes on showing what was there, or that there was nothing."""
+        if self.index_lag:
+            self._forget_old()
+            seen = self._before.get(issue_id)
+            known = seen[1] if seen else copy.deepcopy(self._issues.get(issue_id))
+            self._before[issue_id] = (self.now(), known)
+        self._version += 1
+
+    def _indexed(self) -> Iterator[Json]:
+        """The issues as searches see them."""
+        for id_, raw in self._issues.items():
+            seen = self._before[id_][1] if id_ in self._before else raw
+            if seen is not None and id_ not in self._hidden:
+                yield seen
+
+    def _forget_old(self) -> None:
+        late = {id_: (at, raw) for id_, (at, raw) in self._before.items() if at + self.index_lag > self.now()}
+        if late.keys() != self._before.keys():
+            self._before, self._version = late, self._version + 1
+
     def _keep(self, raw: Json) -> None:
+        self._changes(raw["id"])
         raw["fields"].setdefault("duedate", None)
         self._comments[raw["id"]] = raw["fields"].pop("comment", {}).get("comments", [])
         self._issues[raw["id"]] = raw
-        self._version += 1
         self._ids[raw["key"]] = raw["id"]
 
     def add_issue(self, project: str, summary: str, *, status: str = "To Do", category: str = "new") -> str:
@@ -131,12 +155,12 @@ class JiraSandbox:
         items = [
             change_item(name, before.get(name), value) for name, value in fields.items() if before.get(name) != value
         ]
+        self._changes(issue["id"])
         if items:
             self._next_id += 1
             entry = {"id": str(self._next_id), "author": by or self.person("ana"), "created": _stamp(self.now())}
             self._history.setdefault(issue["id"], []).append({**entry, "items": items})
         issue["fields"].update(fields, updated=_stamp(self.now()))
-        self._version += 1
 
     def history(self, issue_id: str) -> list[Json]:
         """The issue's changelog, the oldest first."""
@@ -168,6 +192,10 @@ class JiraSandbox:
     def issue(self, key_or_id: str) -> Json:
         """The stored issue. Raises KeyError."""
         return self._issues[self._ids.get(key_or_id, key_or_id)]
+
+    def issues(self) -> list[Json]:
+        """All issues as stored."""
+        return list(self._issues.values())
 
     def comments(self, key: str) -> list[Json]:
         """The issue's comments as stored, oldest first."""
@@ -272,14 +300,14 @@ class JiraSandbox:
         return (self._cloud_page if self.cloud else self._server_page)(found, asked, names)
 
     def _matching(self, jql: str) -> list[Json]:
+        self._forget_old()
         if self._searched[:2] == (jql, self._version) and '"-' not in jql:
             return self._searched[2]
         try:
             test, field, descending = matcher(jql, self.now())
         except JqlError as error:
             raise Refusal(400, str(error)) from error
-        visible = (raw for raw in self._issues.values() if raw["id"] not in self._hidden)
-        found = sorted(filter(test, visible), key=_ORDERS[field], reverse=descending)
+        found = sorted(filter(test, self._indexed()), key=_ORDERS[field], reverse=descending)
         self._searched = (jql, self._version, found)
         return found
 
@@ -332,9 +360,9 @@ class JiraSandbox:
             "id": str(self._next_id), "author": BOT, "body": text, "updateAuthor": BOT, "created": stamp,
             "updated": stamp, "properties": body.get("properties", []),
         }  # fmt: skip
+        self._changes(issue["id"])
         self._comments[issue["id"]].append(stored)
         issue["fields"]["updated"] = stamp
-        self._version += 1
         return 201, self._comment(stored)
 
     def edit_comment(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bot.config import Settings, load_settings
@@ -178,3 +179,15 @@ def sets_timebox(body: Any) -> bool:
 def world(make_world: Callable[..., World]) -> World:
     """The product between stand-ins of Slack and Jira Cloud."""
     return make_world()
+
+
+# `--hypothesis-profile=thorough` for the long run; `mutants` wants a failure soon and no smallest example.
+hypothesis.settings.register_profile("thorough", max_examples=1_000, stateful_step_count=30, deadline=None)
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=120,
+    stateful_step_count=30,
+    deadline=None,
+    database=None,
+    phases=[hypothesis.Phase.generate],
+)
