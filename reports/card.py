@@ -29,6 +29,7 @@ class Card:
     blocked: str
     result: str
     offers: Sequence[Offer] = ()
+    waits: str = ""
 
 
 def next_acts(e: Experiment) -> list[Offer]:
@@ -54,7 +55,7 @@ def card(shown: Card) -> dict[str, Any]:
     return {
         "key": shown.key,
         "headline": cut(printable(f"{shown.key} {shown.title}"), 150),
-        "stage": " · ".join(part for part in (shown.stage, cut(printable(status), 120)) if part),
+        "stage": " · ".join(part for part in (shown.stage, cut(printable(status), 120), shown.waits) if part),
         "who": " · ".join(part for part in (shown.owner, shown.goal) if part) or UNKNOWN,
         "issue_key": shown.issue_key,
         "issue_url": shown.issue_url,

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 Send = Callable[[Any], Awaitable[None]]
-BEFORE = {"429", "503", "html", "reset_before", "hang_before"}  # nothing is stored
+BEFORE = {"403", "429", "503", "html", "reset_before", "hang_before"}  # nothing is stored
 AFTER = {"error_after", "reset_after", "hang_after"}  # stored, and the client does not hear of it
 
 
@@ -68,6 +68,8 @@ async def bad_answer(fault: Fault, send: Send) -> Response | None:
         return None
     if fault.kind == "html":
         return HTMLResponse("<html><body>Log in</body></html>")
+    if fault.kind == "403":
+        return JSONResponse({"errorMessages": ["You do not have permission."], "errors": {}}, 403)
     headers = {} if fault.seconds is None else {"Retry-After": f"{fault.seconds:g}"}
     if fault.kind == "429":
         return JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)

@@ -220,6 +220,14 @@ def revive(connection: Connection, target: str, now: datetime) -> int:
     return len(connection.execute(revived.returning(table.c.id)).all())
 
 
+def failing_since(connection: Connection, target: str) -> datetime | None:
+    """Since when the oldest effect of a target and those below it was tried without success; None where none was."""
+    below = or_(table.c.target == target, table.c.target.startswith(f"{target}:"))
+    tried = (below, table.c.state.in_((*UNSETTLED, DEAD)), table.c.attempt > 0, table.c.error != "")
+    since: datetime | None = connection.scalar(select(func.min(table.c.created_at)).where(*tried))
+    return since
+
+
 def create_target(key: str) -> str:
     """Where the making of an experiment's issue stands in line."""
     return f"jira:create:{key}"

@@ -129,18 +129,25 @@ def test_an_e_mail_address_finds_its_account(mapped: World) -> None:
     assert "owner  ana" in mapped.type("show EXP-1"), "Ben is paired with nobody"
 
 
-def test_a_field_is_told_by_its_name_and_a_wrong_name_is_named(make_world: Callable[..., World]) -> None:
-    field = '{ sprint = "customfield_10020", stage = "%s" }'
+def named(stage: str) -> str:
+    """The configuration with a field for the stage."""
     plain = '{{ sprint = "customfield_10020" }}'
-    told = make_world(config=CONFIG.replace(plain, "{" + field % "Experiment stage" + "}"))
-    told.jira.add_issue("ML", "Char tokens")
-    told.type('new "Char tokens"')
-    told.type("link EXP-1 ML-1")
-    assert told.jira.issue("ML-1")["fields"]["customfield_10030"] == "idea"
-    wrong = make_world(config=CONFIG.replace(plain, "{" + field % "Stage of it" + "}"))
-    wrong.jira.add_issue("ML", "Char tokens")
-    wrong.type('new "Char tokens"')
-    said = wrong.type("link EXP-1 ML-1")
+    return CONFIG.replace(plain, f'{{{{ sprint = "customfield_10020", stage = "{stage}" }}}}')
+
+
+def test_a_field_is_told_by_its_name(make_world: Callable[..., World]) -> None:
+    world = make_world(config=named("Experiment stage"))
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('new "Char tokens"')
+    world.type("link EXP-1 ML-1")
+    assert world.jira.issue("ML-1")["fields"]["customfield_10030"] == "idea"
+
+
+def test_a_name_that_no_field_has_is_told_with_the_key_to_mend(make_world: Callable[..., World]) -> None:
+    world = make_world(config=named("Stage of it"))
+    world.jira.add_issue("ML", "Char tokens")
+    world.type('new "Char tokens"')
+    said = world.type("link EXP-1 ML-1")
     assert 'it has no field named "Stage of it"' in said
     assert "Give [jira.fields] stage an id" in said
 

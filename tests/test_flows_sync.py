@@ -254,10 +254,14 @@ def test_two_programs_that_answer_each_other_are_halted_and_told(twins: World) -
 def test_a_jira_that_is_down_holds_nothing_up_and_gets_it_later(twins: World) -> None:
     twins.jira.faults.add("read_issue", "503", times=8)
     say(twins, 'edit EXP-1 --title "Ours"')
+    for _ in range(6):
+        deliver_next(twins.services)
+    assert "Jira waits since 23 Nov 12:00 UTC" in twins.channel()[0], "the card tells of the lag"
     assert "Ours" in twins.type("show EXP-1")
     twins.clock.forward(minutes=30)
     twins.settle()
     assert twins.jira.issue("ML-1")["fields"]["summary"] == "Ours"
+    assert "Jira waits" not in twins.channel()[0]
     with twins.services.database.read() as connection:
         assert set(outbox.count_by_state(connection)) <= {outbox.SENT, outbox.DROPPED}
         assert [e.act for e in load_timeline(connection, "EXP-1")][-1] == "edited"

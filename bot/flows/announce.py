@@ -55,14 +55,21 @@ def _tell_slack(
     who: str,
     people: dict[str, str],
 ) -> None:
-    name, now = f"slack:card:{experiment.key}", services.now()
-    message = render_card(card_of(connection, services, experiment, people))
-    outbox.put_latest(connection, name, "slack.card", {"channel": services.channel, "name": name, **message}, now)
+    name = renew_card(connection, services, experiment, people)
     if entry.act not in ONLY_ON_CARD:
         _tell_thread(connection, services, name, f"{who} {entry.act}: {entry.text}".rstrip(": "))
     if entry.act == "decided":
         said = f"{experiment.key} {experiment.title} is decided: {entry.text}\nLearning: {experiment.learning}\n{who}"
         post(connection, services, f"slack:decision:{experiment.key}", said)
+
+
+def renew_card(connection: Connection, services: Services, experiment: Experiment, people: Mapping[str, str]) -> str:
+    """Have the experiment's card show the latest state; returns its name."""
+    name = f"slack:card:{experiment.key}"
+    message = render_card(card_of(connection, services, experiment, people))
+    payload = {"channel": services.channel, "name": name, **message}
+    outbox.put_latest(connection, name, "slack.card", payload, services.now())
+    return name
 
 
 def _tell_thread(connection: Connection, services: Services, card: str, line: str) -> None:
@@ -99,10 +106,17 @@ def card_of(connection: Connection, services: Services, e: Experiment, people: M
         question=e.hypothesis,
         progress="; ".join(progress_lines(connection, e)),
         age=", ".join(part for part in ages if part),
+        waits=_waits(connection, e),
         blocked=e.blocked_reason or (f"parked, {e.parked_reason}" if e.parked_since else ""),
         result=". ".join(part for part in (found, decided) if part),
         offers=next_acts(e),
     )
+
+
+def _waits(connection: Connection, e: Experiment) -> str:
+    """Since when something could not be written to the issue; empty where all is on its way."""
+    since = outbox.failing_since(connection, f"jira:issue:{e.issue_id}") if e.issue_id else None
+    return f"Jira waits since {since:%d %b %H:%M} UTC" if since else ""
 
 
 def tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from backlog.experiment import Kind
 from backlog.issue import Issue
+from bot.flows.announce import renew_card
 from bot.flows.link_issue import tie_created
 from bot.flows.mail_report import KIND as MAIL
 from bot.flows.mail_report import send_letter
@@ -25,6 +26,7 @@ from integrations.http import IntegrationError
 from reports.ladder import Ladder
 from reports.pictures import to_png
 from store import outbox
+from store.experiments import linked_to
 from store.outbox import Effect
 from store.people import load_people
 from store.schedules import ALL_POSTS, load_pauses
@@ -35,6 +37,7 @@ BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
 LOOKUPS = 2  # for a new issue, before it is made again
 ISSUE_TYPE = "Task"
+ISSUE = "jira:issue:"  # before the id, in the targets of what goes to an issue
 UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
@@ -85,6 +88,7 @@ def deliver_next(services: Services) -> bool:
         result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
     except IntegrationError as error:
         _settle_failure(services, delivery, effect, error)
+        _show_lag(services, effect, effect.attempt == 1)
     except NotConfigured as error:
         _end(services, effect, outbox.DEAD, error=str(error))
     except Exception as error:  # a bug of ours must not hold back what waits behind it for ever
@@ -93,7 +97,18 @@ def deliver_next(services: Services) -> bool:
         _settle_failure(services, delivery, effect, broken)
     else:
         _settle_result(services, delivery, effect, result)
+        _show_lag(services, effect, effect.attempt > 1)
     return True
+
+
+def _show_lag(services: Services, effect: Effect, changed: bool) -> None:
+    """Have the card tell that Jira waits, or waits no more."""
+    if not (changed and services.channel and effect.target.startswith(ISSUE)):
+        return
+    with services.database.write() as connection:
+        experiment = linked_to(connection, effect.payload["issue"])
+        if experiment:
+            renew_card(connection, services, experiment, load_people(connection))
 
 
 def _are_off(services: Services) -> bool:
