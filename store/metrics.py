@@ -215,10 +215,12 @@ def _own(metric: Metric, experiment: int | None) -> tuple[ColumnElement[bool], .
     return series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment
 
 
-def search_runs(connection: Connection, words: str, limit: int) -> list[str]:
-    """The names of runs that have those letters in them, the latest first."""
-    query = select(series.c.run).where(series.c.run.icontains(words, autoescape=True)).group_by(series.c.run)
-    return list(connection.scalars(query.order_by(func.max(series.c.id).desc()).limit(limit)))
+def search_runs(connection: Connection, words: str, limit: int) -> list[tuple[str, str]]:
+    """(source, run) of runs that have those letters in their name, the latest first."""
+    found = select(table.c.source, series.c.run).join(table, table.c.id == series.c.metric_id)
+    named = found.where(series.c.run.icontains(words, autoescape=True)).group_by(table.c.source, series.c.run)
+    query = named.order_by(func.max(series.c.id).desc()).limit(limit)
+    return [(source, run) for source, run in connection.execute(query)]
 
 
 def save_source_state(connection: Connection, name: str, read_at: datetime | None, error: str) -> None:

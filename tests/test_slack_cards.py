@@ -138,6 +138,19 @@ def test_what_was_done_is_shown_as_it_was_said_and_not_done_again(world: World) 
     assert "1 experiment" in world.type("list")
 
 
+def test_what_cannot_be_shown_any_more_is_told_to_the_person_alone(world: World) -> None:
+    world.type('new "Char-level tokens raise recall"')
+    world.type("report preview weekly")
+    shown = world.slack.ephemerals[-1].message
+    button = shown["blocks"][-1]["elements"][-1]
+    button["value"] = "show EXP-9"
+    before = len(world.slack.messages("ml"))
+    world.edge.click("Post to channel", shown)
+    world.settle()
+    assert "There is no EXP-9 here." in str(world.slack.ephemerals[-1].message)
+    assert len(world.slack.messages("ml")) == before
+
+
 def test_a_slow_answer_can_be_shown_too(world: World) -> None:
     world.type("report preview weekly")
     world.edge.click("Post to channel", world.slack.ephemerals[-1].message)

@@ -231,7 +231,9 @@ def test_selects_find_experiments_goals_issues_and_runs(world: World) -> None:
     assert world.edge.suggest("link.key", "exp-1") == ["EXP-1 Char-level tokens raise recall"]
     assert world.edge.suggest("link.key", "") == ["EXP-1 Char-level tokens raise recall"]
     assert world.edge.suggest("link.issue_key", "focal") == ["ML-1 Focal loss"]
-    assert world.edge.suggest("link.issue_key", "77") == ["run-77"]
+    assert world.edge.suggest("link.issue_key", "77") == ["run-77 (files)"]
+    assert send(world, key="EXP-1", issue_key="files:run-77") == {}
+    assert "The run files:run-77 belongs to EXP-1." in answered(world)
     world.type("new")
     assert world.edge.suggest("new.goal", "active") == ["churn: keep active clients"]
 

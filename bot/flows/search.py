@@ -42,6 +42,7 @@ def find_issues(services: Services, words: str) -> Found:
 
 
 def find_runs(services: Services, words: str) -> Found:
-    """Runs that were read, by their id, the latest first."""
+    """Runs that were read, by their name, the latest first; as `link` takes them."""
     with services.database.read() as connection:
-        return [(run, run) for run in search_runs(connection, words.strip(), SHOWN)]
+        runs = search_runs(connection, words.strip(), SHOWN)
+    return [(f"{source}:{run}", f"{run} ({source})") for source, run in runs]

@@ -69,13 +69,15 @@ def answer_later(services: Services, args: Mapping[str, Any]) -> None:
 
 def tell(services: Services, caller: Caller, said: Answer, place: Place, line: str = "") -> None:
     """Answer where it was asked, to the person alone or to the channel with their name on it; in a message to the
-    person where that place has closed. At most once, and nothing twice to the same delivery."""
-    if place.open and said.text:
+    person where that place has closed. A refusal is for the person alone. At most once, and nothing twice to the same
+    delivery."""
+    to_all = place.open and not said.problem
+    if to_all and said.text:
         said = replace(said, more=(*said.more, f"Shown by {caller.name}"))
-    message = to_message(said, line, postable=bool(place.response_url) and not place.open)
+    message = to_message(said, line, postable=bool(place.response_url) and not to_all)
     if not message["text"]:
         return
-    kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": place.open, "user": caller.id}
+    kind, where = "slack.respond", {"response_url": place.response_url, "in_channel": to_all, "user": caller.id}
     if place.thread_ts:
         kind, where = "slack.post", {"channel": place.channel, "thread_ts": place.thread_ts}
     told = f"{'later' if said is LATER else 'told'}:{caller.delivery}"[:160]

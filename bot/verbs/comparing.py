@@ -8,7 +8,7 @@ from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, exp
 
 
-@exp.command("compare")
+@exp.command("compare", reads=True)
 @click.argument("key")
 @click.option("--dev", is_flag=True, help="The experiment's runs on development data.")
 @click.option("--prod", is_flag=True, help="Its runs on production data.")

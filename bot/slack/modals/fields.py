@@ -29,7 +29,8 @@ KINDS = {
     "hours": WORDS, "what": WORDS, "words": WORDS,
 }  # fmt: skip
 SUBJECTS = {
-    "goal add": TEXT, "metric add": TEXT, "goal show": GOAL, "goal edit": GOAL, "goal ready": GOAL, "deployed": GOAL,
+    "goal add": TEXT, "metric add": TEXT, "goal show": GOAL, "goal edit": GOAL, "goal ready": GOAL, "goal link": GOAL,
+    "deployed": GOAL, "schedule remove": TEXT,
 }  # fmt: skip
 LABELS = {
     "key": "Experiment", "eval_set": "Evaluation set", "min_effect": "Smallest effect worth acting on",
