@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from sandbox.slack_rules import Json, Refusal
 
@@ -52,12 +53,10 @@ class Views:
         self.homes: dict[str, View] = {}
         self.shown: list[Json] = []
         self._triggers: dict[str, tuple[str, float]] = {}
-        self._count = 0
 
     def trigger(self, user: str) -> str:
         """A new trigger id, as a click or a command carries it."""
-        self._count += 1
-        name = f"{self._count}.{self._count:012d}.{self._count:032x}"
+        name = f"{int(self.now())}.{len(self._triggers)}.{uuid4().hex}"
         self._triggers[name] = (user, self.now())
         return name
 
@@ -129,6 +128,5 @@ class Views:
         return found + (self.judge(content) if self.judge else [])
 
     def _new(self, user: str, content: Json, previous: str = "") -> View:
-        self._count += 1
         self.shown.append(content)
-        return View(f"V{self._count:010d}", user, content, previous)
+        return View(f"V{uuid4().hex[:10].upper()}", user, content, previous)
