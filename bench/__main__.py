@@ -10,67 +10,45 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from multiprocessing import Process
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlencode
 
-import httpx2
 import numpy as np
-import uvicorn
 
 from backlog import lifecycle
 from backlog.experiment import Entry, Kind, Stage
 from backlog.goal import Goal
 from backlog.metric import Better, Metric, Reading
 from bench import polling, weekly
+from bench.acks import acks
 from bench.backlog import EXPERIMENTS as YEARS
 from bench.backlog import fill_years
-from bench.floors.bolt import bare_bolt
 from bench.floors.http import pull_pages
 from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
+from bench.measured import Measured, compare
 from bot.config import Settings, load_settings
 from bot.flows.services import Caller, ReportPlan, Services
 from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import preview_report, render
-from bot.slack.app import open_app
 from bot.slack.blocks import TABLE_ROWS
-from bot.slack.endpoint import SlackEndpoint
 from bot.verbs import Request, answer, split_line
-from bot.web import open_web
 from bot.wiring import open_services
 from integrations.jira.issues import FIELDS
 from reports.rendering import SURFACES
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
-from sandbox.slack_edge import sign
 from store.experiments import add_experiment, save_entry
 from store.goals import add_goal
 from store.metrics import add_metric, mark_polled, save_readings
 
-RUNS = 7  # alternating; the median counts
 POLLS = 5  # each takes a while
 SECRET = "0123456789abcdef0123456789abcdef"
 EXPERIMENTS, ISSUES, READINGS = 500, 5_000, 20_000
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One line of bench.json; a `bar` of None is not judged."""
-
-    name: str
-    ours: float
-    floor: float
-    ratio: float
-    unit: str
-    bar: float | None
-    runs: int
-    met: bool
 
 
 def main() -> int:
@@ -88,42 +66,6 @@ def main() -> int:
         figures = f"ours {line.ours:9.3f} {line.unit:2}  floor {line.floor:9.3f}  x{line.ratio:6.2f}"
         print(f"{line.name:34} {figures}  {bar} {mark}")
     return 0 if all(line.met for line in lines) else 1
-
-
-def compare(name: str, ours: Callable[[], float], floor: Callable[[], float], unit: str, bar: float | None) -> Measured:
-    """Medians of alternating runs; each callable returns its own figure in the unit, the smaller the better."""
-    ours(), floor()  # warm both
-    pairs = [(ours(), floor()) for _ in range(RUNS)]
-    mine, bare = (median(column) for column in zip(*pairs, strict=True))
-    ratio = mine / bare
-    return Measured(name, mine, bare, ratio, unit, bar, RUNS, bar is None or ratio <= bar)
-
-
-def acks(folder: Path, running: ExitStack) -> Iterator[Measured]:
-    """Signed commands against one process each: `/exp show`, a list of all 500, and `/exp new`, beside a bare ping."""
-    settings, services = _open(folder, "ack", "http://127.0.0.1:9")
-    fill(services)
-    services.database.close()
-    ours = _process(running, _serve_ours, settings)
-    bare = _process(running, _serve_bare)
-    for line, bar in (("show EXP-250", 12.0), ("list framed", None), ("new Bench", 12.0)):
-        mine, floor = partial(_ack, ours, line), partial(_ack, bare, "ping")
-        yield compare(f"ack of /exp {line}, p50", mine, floor, "ms", bar)
-
-
-def _ack(url: str, line: str, count: int = 100) -> float:
-    """The median of signed commands, in milliseconds."""
-    times = []
-    with httpx2.Client() as client:
-        for number in range(count):
-            fields = {"command": "/exp", "text": line, "user_id": "U0ANA", "user_name": "ana", "team_id": "T0"}
-            trigger = f"{time.time_ns()}.{number}"
-            body = urlencode({**fields, "channel_id": "C0", "trigger_id": trigger, "response_url": "x"}).encode()
-            began = time.perf_counter()
-            answer = client.post(f"{url}/slack/events", content=body, headers=sign(SECRET, body, time.time()))
-            times.append((time.perf_counter() - began) * 1000)
-            assert answer.status_code == 200, answer.text
-    return median(times)
 
 
 def backlogs(folder: Path, running: ExitStack) -> Iterator[Measured]:
@@ -280,36 +222,6 @@ def fill(services: Services) -> None:
         numbers = {f"EXP-{n + 1}": n + 1 for n in range(EXPERIMENTS)}
         save_readings(connection, metric, readings, numbers)
         mark_polled(connection, [metric], NOW, NOW)
-
-
-def _process(running: ExitStack, target: Callable[..., None], *args: object) -> str:
-    """Run a server in a process of its own, as a user does; returns its address when it answers."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = Process(target=target, args=(port, *args), daemon=True)
-    process.start()
-    running.callback(process.kill)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
-            return f"http://127.0.0.1:{port}"
-        except httpx2.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError("a server of the bench did not start")
-
-
-def _serve_ours(port: int, settings: Settings) -> None:
-    services = open_services(settings, lambda: datetime.now(UTC))
-    web = open_web(services, SlackEndpoint(open_app(settings.slack, services), SECRET).receive)
-    uvicorn.run(web, port=port, log_level="error")
-
-
-def _serve_bare(port: int) -> None:
-    uvicorn.run(bare_bolt(SECRET), port=port, log_level="error")
 
 
 if __name__ == "__main__":

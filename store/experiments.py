@@ -1,11 +1,24 @@
 """Experiments and their timelines: the row is the fold of the entries, both written together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, RowMapping, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    bindparam,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from backlog.errors import NotFound
 from backlog.experiment import (
@@ -28,11 +41,34 @@ from store.tables import experiment as table
 
 WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "reason_code": ReasonCode, "decision": Decision}
 EVERYTHING = Wanted()
+DAY = timedelta(days=1) // timedelta(microseconds=1)  # in an Instant's unit
 FINISHED = [stage for stage in Stage if stage.finished]
 TIMES = {
     "created_at", "running_since", "stage_since", "blocked_since", "parked_since", "bet_since", "checkpoint_at",
     "decided_at", "updated_at",
 }  # fmt: skip
+
+# By place, not by name: a page of rows is read in a third of the time.
+COLUMNS = [table.c[field.name] for field in fields(Experiment)]
+KINDS = [(place, WORDS[column.name]) for place, column in enumerate(COLUMNS) if column.name in WORDS]
+LABELS = COLUMNS.index(table.c.labels)
+
+# What every look at one experiment asks, written out once: building a statement costs as much as running it.
+BY_NUMBER = select(*COLUMNS).where(table.c.number == bindparam("number"))
+BY_ISSUE = select(*COLUMNS).where(table.c.issue_key == bindparam("issue_key"))
+FOLLOWERS = select(table.c.number).where(table.c.parent == bindparam("key")).order_by(table.c.number)
+TIMELINE = select(timeline).where(timeline.c.subject == bindparam("key")).order_by(timeline.c.id)
+TOOK = (
+    select(type_coerce(table.c.decided_at, BigInteger) - type_coerce(table.c.running_since, BigInteger))
+    .where(table.c.decided_at.is_not(None), table.c.running_since.is_not(None))
+    .order_by(table.c.decided_at.desc())
+    .limit(bindparam("most"))
+)
+KINDS_ON_GOAL = (
+    select(func.min(table.c.number), table.c.kind, table.c.stage)
+    .where(table.c.goal == bindparam("goal"), table.c.number != bindparam("other_than"))
+    .group_by(table.c.kind, table.c.stage)
+)
 
 
 def add_experiment(connection: Connection, entry: Entry) -> Experiment:
@@ -65,12 +101,11 @@ def find_experiment(connection: Connection, key: str) -> Experiment:
     """The experiment with that key, or the one linked to that Jira key. Raises NotFound naming what to type."""
     own = EXPERIMENT_KEY.fullmatch(key.strip())
     if own:
-        where = table.c.number == int(own[1])
+        row = connection.execute(BY_NUMBER, {"number": int(own[1])}).first()
     elif ISSUE_KEY.fullmatch(key.strip()):
-        where = table.c.issue_key == key.strip().upper()
+        row = connection.execute(BY_ISSUE, {"issue_key": key.strip().upper()}).first()
     else:
         raise NotFound(f'"{key[:60]}" is no experiment key.', "Keys look like EXP-12 or ML-345: /exp list")
-    row = connection.execute(select(table).where(where)).mappings().first()
     if row is None:
         raise _no_such(connection, key.strip().upper(), own is not None)
     return _experiment(row)
@@ -88,8 +123,8 @@ def _no_such(connection: Connection, key: str, own: bool) -> NotFound:
 
 def load_experiments(connection: Connection, wanted: Wanted = EVERYTHING) -> list[Experiment]:
     """Experiments in the order of their numbers."""
-    query = select(table).where(*_conditions(wanted, None)).order_by(table.c.number)
-    return [_experiment(row) for row in connection.execute(query).mappings()]
+    query = select(*COLUMNS).where(*_conditions(wanted, None)).order_by(table.c.number)
+    return _experiments(connection, query)
 
 
 def count_experiments(connection: Connection, wanted: Wanted, now: datetime) -> int:
@@ -100,10 +135,19 @@ def count_experiments(connection: Connection, wanted: Wanted, now: datetime) -> 
 def load_page(
     connection: Connection, wanted: Wanted, now: datetime, limit: int | None, offset: int = 0
 ) -> list[Experiment]:
-    """One page of them, what is not finished first, then by number."""
-    finished = table.c.stage.in_(FINISHED)
-    query = select(table).where(*_conditions(wanted, now)).order_by(finished, table.c.number)
-    return [_experiment(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+    """One page of them, what is not finished first, then by number.
+
+    Two queries in the order of the rows: ordering by the stage would sort the whole backlog for each page.
+    """
+    query = select(*COLUMNS).where(*_conditions(wanted, now)).order_by(table.c.number)
+    unfinished = table.c.stage.not_in(FINISHED)
+    page = _experiments(connection, query.where(unfinished).limit(limit).offset(offset))
+    if limit is None or len(page) < limit:
+        before = select(func.count()).where(*_conditions(wanted, now), unfinished)
+        skipped = max(0, offset - (connection.scalar(before) or 0)) if offset and not page else 0
+        rest = None if limit is None else limit - len(page)
+        page += _experiments(connection, query.where(~unfinished).limit(rest).offset(skipped))
+    return page
 
 
 def _conditions(wanted: Wanted, now: datetime | None) -> list[ColumnElement[bool]]:
@@ -126,15 +170,12 @@ def load_titles(connection: Connection) -> dict[str, str]:
 
 def finished_ages(connection: Connection, most: int) -> list[int]:
     """How many whole days the last finished experiments took from *running* to the decision, the latest first."""
-    times = (table.c.decided_at, table.c.running_since)
-    query = select(*times).where(*(time.is_not(None) for time in times)).order_by(table.c.decided_at.desc())
-    return [(decided - began).days for decided, began in connection.execute(query.limit(most))]
+    return [microseconds // DAY for microseconds in connection.scalars(TOOK, {"most": most})]
 
 
 def load_followers(connection: Connection, key: str) -> list[str]:
     """The keys of the experiments that follow from that one, in the order of their numbers."""
-    query = select(table.c.number).where(table.c.parent == key).order_by(table.c.number)
-    return [f"EXP-{number}" for number in connection.scalars(query)]
+    return [f"EXP-{number}" for number in connection.scalars(FOLLOWERS, {"key": key})]
 
 
 def load_ancestors(connection: Connection, experiment: Experiment) -> list[str]:
@@ -156,8 +197,8 @@ def last_subject(connection: Connection, who: str) -> str:
 
 def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Experiment]:
     """Those experiments, in the order in which they are asked for."""
-    rows = connection.execute(select(table).where(table.c.number.in_(numbers))).mappings()
-    found = {row["number"]: _experiment(row) for row in rows}
+    known = _experiments(connection, select(*COLUMNS).where(table.c.number.in_(numbers)))
+    found = {experiment.number: experiment for experiment in known}
     return [found[number] for number in numbers if number in found]
 
 
@@ -165,15 +206,13 @@ def load_watched(connection: Connection) -> list[Experiment]:
     """Experiments that time alone may change: those in progress, and those parked until a day."""
     stages = [stage for stage in Stage if stage.in_progress]
     watched = or_(table.c.stage.in_(stages), table.c.parked_until != "", table.c.blocked_until != "")
-    query = select(table).where(watched).order_by(table.c.number)
-    return [_experiment(row) for row in connection.execute(query).mappings()]
+    query = select(*COLUMNS).where(watched).order_by(table.c.number)
+    return _experiments(connection, query)
 
 
 def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:
     """Which kinds stand in which stages among the goal's other experiments, each with the lowest number there."""
-    others = (table.c.goal == goal, table.c.number != other_than)
-    query = select(func.min(table.c.number), table.c.kind, table.c.stage).where(*others)
-    rows = connection.execute(query.group_by(table.c.kind, table.c.stage))
+    rows = connection.execute(KINDS_ON_GOAL, {"goal": goal, "other_than": other_than})
     return [(number, Kind(kind), Stage(stage)) for number, kind, stage in rows]
 
 
@@ -189,7 +228,7 @@ def count_in_progress(connection: Connection, other_than: int, **where: str) -> 
 
 def linked_to(connection: Connection, issue_id: str) -> Experiment | None:
     """The experiment that an issue belongs to."""
-    row = connection.execute(select(table).where(table.c.issue_id == issue_id)).mappings().first()
+    row = connection.execute(select(*COLUMNS).where(table.c.issue_id == issue_id)).first()
     return _experiment(row) if row else None
 
 
@@ -208,8 +247,7 @@ def numbers_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, int
 
 def load_timeline(connection: Connection, key: str) -> list[Entry]:
     """The entries of one experiment, oldest first."""
-    query = select(timeline).where(timeline.c.subject == key).order_by(timeline.c.id)
-    return [_entry(row) for row in connection.execute(query).mappings()]
+    return [_entry(row) for row in connection.execute(TIMELINE, {"key": key}).mappings()]
 
 
 def load_entries(connection: Connection, start: datetime, end: datetime) -> list[tuple[str, Entry]]:
@@ -253,9 +291,17 @@ def last_acts(connection: Connection) -> dict[str, datetime]:
     return acts
 
 
-def _experiment(row: RowMapping) -> Experiment:
-    words = {name: kind(row[name]) for name, kind in WORDS.items() if row[name] is not None}
-    return Experiment(**{**row, **words, "labels": tuple(row["labels"])})
+def _experiments(connection: Connection, query: Select[Any]) -> list[Experiment]:
+    return [_experiment(row) for row in connection.execute(query)]
+
+
+def _experiment(row: Row[Any]) -> Experiment:
+    values = list(row)
+    for place, kind in KINDS:
+        if values[place] is not None:
+            values[place] = kind(values[place])
+    values[LABELS] = tuple(values[LABELS])
+    return Experiment(*values)
 
 
 def _entry(row: RowMapping) -> Entry:

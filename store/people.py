@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from store.dialect import insert
 from store.tables import delivery, group_member, person
+
+# Asked with every command: building a statement costs as much as running it.
+NAME = select(person.c.name).where(person.c.id == bindparam("id"))
+PEOPLE = select(person.c.id, person.c.name)
 
 
 def save_person(connection: Connection, user_id: str, name: str) -> None:
@@ -23,12 +27,12 @@ def save_person(connection: Connection, user_id: str, name: str) -> None:
 
 def is_known(connection: Connection, user_id: str, name: str) -> bool:
     """Whether a person is remembered under that name."""
-    return connection.scalar(select(person.c.name).where(person.c.id == user_id)) == name[:200]
+    return connection.scalar(NAME, {"id": user_id}) == name[:200]
 
 
 def load_people(connection: Connection) -> dict[str, str]:
     """Names by id."""
-    return dict(connection.execute(select(person.c.id, person.c.name)).all())
+    return dict(connection.execute(PEOPLE).all())
 
 
 def person_named(connection: Connection, name: str) -> str | None:

@@ -150,12 +150,13 @@ experiment = Table(
     Column("decided_at", Instant),
     Column("updated_at", Instant),
     Index(None, "stage"),
-    Index(None, "goal"),
-    Index(None, "owner"),
+    # These answer by themselves what every look at one experiment asks about its goal, its owner and the team.
+    Index(None, "goal", "kind", "stage", "parked_since"),
+    Index(None, "owner", "stage", "parked_since"),
     Index(None, "issue_id"),
     Index(None, "issue_key"),
     Index(None, "parent"),
-    Index(None, "decided_at"),
+    Index(None, "decided_at", "running_since"),
 )
 
 timeline = Table(

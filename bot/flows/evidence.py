@@ -20,8 +20,11 @@ from store.metrics import load_metrics, run_values
 Runs = Mapping[str, tuple[Metric, Sequence[RunValue]]]  # by environment
 
 
-def gather_evidence(connection: Connection, experiment: Experiment, jira_configured: bool) -> Evidence:
-    """What is known about the experiment, its goal and its runs, as of this transaction."""
+def gather_evidence(
+    connection: Connection, experiment: Experiment, jira_configured: bool, slots: bool = True
+) -> Evidence:
+    """What is known about the experiment, its goal and its runs, as of this transaction. `slots` counts what is in
+    progress, which only somebody who wants to start it asks about."""
     goal = _goal_of(connection, experiment)
     metrics = load_metrics(connection, goal=experiment.goal) if goal else []
     named = [metric for metric in metrics if metric.name == (experiment.metric or (goal.metric if goal else ""))]
@@ -38,8 +41,8 @@ def gather_evidence(connection: Connection, experiment: Experiment, jira_configu
         open_kinds=frozenset(kind for _, kind, stage in siblings if not stage.finished),
         jira_configured=jira_configured,
         issue_ordered=outbox.is_waiting(connection, outbox.create_target(experiment.key)),
-        wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner),
-        wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal else 0,
+        wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner) if slots else 0,
+        wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal and slots else 0,
     )
 
 

@@ -149,7 +149,8 @@ def _missing(connection: Connection, services: Services, experiment: Experiment)
         return ()
     following = list(Stage)[experiment.stage.rank + 1]
     try:
-        check_gates(experiment, following, gather_evidence(connection, experiment, services.tracker is not None))
+        known = gather_evidence(connection, experiment, services.tracker is not None, slots=False)
+        check_gates(experiment, following, known)
     except GateClosed as closed:
         return closed.missing
     return ()
