@@ -99,8 +99,11 @@ def test_every_shape_of_a_week_is_a_message_that_slack_takes(shape: str) -> None
         assert blockkit.problems(ladder.form["blocks"]) == []
 
 
-def test_the_message_in_the_channel_is_short() -> None:
-    message = json.loads(render_report(snapshot(), "slack").body)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_message_in_the_channel_is_short_and_each_decision_has_its_button(shape: str) -> None:
+    message = json.loads(render_report(SHAPES[shape], "slack").body)
+    buttons = [e["value"] for b in message["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert buttons == [f"show {needed.subject}" for needed in SHAPES[shape].decisions]
     words = [b for b in message["blocks"] if b["type"] not in ("data_table", "data_visualization")]
     assert len(json.dumps(_texts(words))) <= 1_500
 
