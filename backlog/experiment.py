@@ -210,6 +210,7 @@ class Wanted:
     owner: str = ""
     unfinished: bool = False
     older_than: int | None = None
+    kind: str = ""
 
 
 def apply(experiment: Experiment, entry: Entry) -> Experiment:

@@ -105,5 +105,14 @@ def compare_runs(
     return verdict, f"{verdict}: {gain:+.4g}, noise {noise.deviation:.2g}, real with {_sureness(chance)} ({beside})"
 
 
+def confirmation_of(runs: Iterable[RunValue], noise: Noise | None, better: Better) -> tuple[Verdict, str] | None:
+    """Whether the best of the runs clears the noise above the best before it; None where there was none before."""
+    finished = sorted((run for run in runs if not run.failed), key=lambda run: (run.at, run.run))
+    best = better.best(run.value for run in finished)
+    place = next((place for place, run in enumerate(finished) if run.value == best), 0)
+    before = better.best(run.value for run in finished[:place])
+    return None if best is None or before is None else compare_runs([before], [best], noise, better)
+
+
 def _sureness(chance: float) -> str:
     return "more than 19 in 20" if chance > BETTER_ABOVE else frequency(min(max(chance, 0.01), BETTER_ABOVE))

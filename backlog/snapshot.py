@@ -100,7 +100,8 @@ class HealthCall:
 class GoalLine:
     """A goal with its metric's way from baseline over best to target, and its derived health with the reason. Of its
     `finished` experiments `good` had a good outcome; `moves` is the history of its numbers, oldest first; `call` is a
-    person's health, shown beside the rules' where the two differ."""
+    person's health, shown beside the rules' where the two differ; `outlook` is what may come of it, empty while its
+    history is too short."""
 
     key: str
     statement: str
@@ -120,6 +121,7 @@ class GoalLine:
     finished: int = 0
     good: int = 0
     call: HealthCall | None = None
+    outlook: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Renders nothing and reads nothing; what a surface says of the snapshot is the re
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -13,11 +13,13 @@ from backlog.aging import HISTORY_NEEDED, own_history
 from backlog.cadence import Every
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
-from backlog.health import experiment_health, goal_health
+from backlog.health import QUIET, experiment_health, goal_health
 from backlog.metric import Better, Metric, RunValue
+from backlog.outlook import goal_outlook
 from backlog.parity import goal_parity
 from backlog.progress import best_by_week, hit_interval, standing
 from backlog.register import MANUAL, Answer, Registered, with_answers
+from backlog.reliability import Reliability
 from backlog.risk import Situation, find_risks, in_order
 from backlog.snapshot import (
     Change,
@@ -64,7 +66,7 @@ class Known:
     `read_at` is by metric id; `updated_at` is the last human act by goal; `people` maps user ids to names. `moves` is
     the history of each goal's numbers, `observed_at` when an experiment first met production data, `story` the whole
     timeline of the occasion's subject; `register` are the risks there have been, `settled` those that resolved in the
-    period, `calls` what people last said of a goal's health."""
+    period, `calls` what people last said of a goal's health, `own` how the team's own forecasts did."""
 
     situation: Situation
     entries: Sequence[tuple[str, Entry]]
@@ -79,6 +81,7 @@ class Known:
     register: Sequence[Registered] = ()
     settled: Sequence[Registered] = ()
     calls: Mapping[str, HealthCall] = field(default_factory=dict)
+    own: Reliability | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +220,17 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
         moves=tuple(known.moves.get(goal.key, ())),
         finished=sum(e.stage.finished for e in own),
         good=sum(e.stage.finished and e.outcome is Outcome.GOOD for e in own),
-        call=known.calls.get(goal.key),
+        call=_call(known, goal.key),
+        outlook=goal_outlook(s, goal, known.own).lines if any(e.stage.in_progress for e in own) else (),
     )
+
+
+def _call(known: Known, goal: str) -> HealthCall | None:
+    """What a person last said of the goal's health, by name, while it is fresh enough to count as an update."""
+    call = known.calls.get(goal)
+    if call is None or known.situation.now - call.at > QUIET:
+        return None
+    return replace(call, who=known.people.get(call.who, call.who))
 
 
 def _track(metric: Metric, runs: Sequence[RunValue], view: _View, *, dots: bool) -> Track:

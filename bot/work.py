@@ -13,6 +13,7 @@ import structlog
 
 from backlog.errors import BacklogError
 from bot.flows.deliver_outbox import deliver_all
+from bot.flows.forecast import keep_and_settle
 from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.remind_deciders import remind_deciders
@@ -90,7 +91,7 @@ def _appetites(services: Services, args: Mapping[str, Any]) -> None:
 
 def _risks(services: Services, args: Mapping[str, Any]) -> None:
     opened, resolved = watch_risks(services)
-    log.info("watched risks", opened=len(opened), resolved=resolved)
+    log.info("watched risks", opened=len(opened), resolved=resolved, forecasts_settled=keep_and_settle(services))
 
 
 def _census(services: Services, args: Mapping[str, Any]) -> None:

@@ -151,7 +151,7 @@ def load_page(
 
 
 def _conditions(wanted: Wanted, now: datetime | None) -> list[ColumnElement[bool]]:
-    named = {"stage": wanted.stage, "goal": wanted.goal, "owner": wanted.owner}
+    named = {"stage": wanted.stage, "goal": wanted.goal, "owner": wanted.owner, "kind": wanted.kind}
     conditions = [table.c[name] == value for name, value in named.items() if value]
     if wanted.unfinished:
         conditions.append(table.c.stage.not_in(FINISHED))
@@ -200,6 +200,13 @@ def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Expe
     known = _experiments(connection, select(*COLUMNS).where(table.c.number.in_(numbers)))
     found = {experiment.number: experiment for experiment in known}
     return [found[number] for number in numbers if number in found]
+
+
+def open_since(connection: Connection, most: int) -> list[datetime]:
+    """When the experiments in progress began, the latest first."""
+    going = (table.c.stage.in_([stage for stage in Stage if stage.in_progress]), table.c.running_since.is_not(None))
+    query = select(table.c.running_since).where(*going).order_by(table.c.running_since.desc()).limit(most)
+    return list(connection.scalars(query))
 
 
 def load_watched(connection: Connection) -> list[Experiment]:

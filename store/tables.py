@@ -460,6 +460,25 @@ pause = Table(
     Column("at", Instant, nullable=False),
 )
 
+# What was forecast, as first told, and how it came out; see `backlog.reliability`.
+forecast = Table(
+    "forecast",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _text("subject", 60),
+    Column("metric_id", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("ahead", Integer, nullable=False),
+    Column("target", Float, nullable=False),
+    _text("better", 10),
+    Column("chance", Float, nullable=False),
+    Column("base", Float, nullable=False),
+    Column("hit", Boolean),
+    Column("settled_at", Instant),
+    UniqueConstraint("subject", "metric_id", "trials", "ahead", "target"),
+)
+
 # People's rules on metrics; see `backlog.watch`. Goal, name and environment are those of the metric.
 watch = Table(
     "watch",

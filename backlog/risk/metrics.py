@@ -8,7 +8,7 @@ from backlog.drift import Level, level_of, stale_after
 from backlog.experiment import Experiment
 from backlog.history import judged_metric
 from backlog.metric import PROD, Metric
-from backlog.noise import Verdict, compare_runs, noise_of, repeats_of
+from backlog.noise import Verdict, confirmation_of, noise_of, repeats_of
 from backlog.parity import goal_parity
 from backlog.risk.situation import Situation, name_risk
 from backlog.snapshot import Risk
@@ -99,28 +99,22 @@ def unconfirmed_best(s: Situation) -> Iterator[Risk]:
             continue
         runs = s.runs.get(metric.id, ())
         noise = noise_of(repeats_of(s.experiments, runs))
-        finished = sorted((run for run in runs if not run.failed), key=lambda run: (run.at, run.run))
-        best = metric.better.best(run.value for run in finished)
-        if noise is None or best is None:
+        found = confirmation_of(runs, noise, metric.better)
+        if noise is None or found is None or found[0] is Verdict.BETTER:
             continue
-        place = next(place for place, run in enumerate(finished) if run.value == best)
-        before = metric.better.best(run.value for run in finished[:place])
-        if before is None:
-            continue
-        verdict, sentence = compare_runs([before], [best], noise, metric.better)
-        if verdict is not Verdict.BETTER:
-            run = finished[place]
-            yield name_risk(
-                s,
-                "unconfirmed_best",
-                run.experiment or goal.key,
-                next((e.owner for e in s.experiments if e.key == run.experiment), goal.created_by),
-                0.3,
-                cause=f"the best {goal.metric} so far, {best:.4g}, is unconfirmed",
-                effect="a decision on it may be one on noise",
-                evidence=sentence,
-                action="run the same setting again",
-            )
+        best = metric.better.best(run.value for run in runs)
+        run = min((run for run in runs if run.value == best), key=lambda run: (run.at, run.run))
+        yield name_risk(
+            s,
+            "unconfirmed_best",
+            run.experiment or goal.key,
+            next((e.owner for e in s.experiments if e.key == run.experiment), goal.created_by),
+            0.3,
+            cause=f"the best {goal.metric} so far, {best:.4g}, is unconfirmed",
+            effect="a decision on it may be one on noise",
+            evidence=found[1],
+            action="run the same setting again",
+        )
 
 
 def source_down(s: Situation) -> Iterator[Risk]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backlog import practices
-from backlog.aging import HISTORY_KEPT, Ages, age_in_words, ages_of
+from backlog.aging import HISTORY_KEPT, LASTING_KEPT, age_in_words, ages_of, lasting_of, told_lasting
 from backlog.errors import GateClosed, NotFound
 from backlog.experiment import Entry, Experiment, Stage, Wanted
 from backlog.gates import Lack, check_gates
@@ -32,12 +32,15 @@ from store.experiments import (
     load_followers,
     load_page,
     load_timeline,
+    open_since,
 )
 from store.goals import find_goal, load_deployments, load_goals, load_past_values
 from store.issues import find_issue
 from store.memory import search
 from store.metrics import load_metrics, run_values
 from store.people import load_people, person_named
+
+OPEN_SEEN = 1_000  # experiments in progress, the latest first, that say how long work lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +117,26 @@ def show_experiment(services: Services, key: str) -> Shown:
         experiment = find_experiment(connection, key)
         people = load_people(connection)
         shown = _shown(experiment, people, services)
-        ages = ages_of(finished_ages(connection, HISTORY_KEPT)) if shown.age_days is not None else Ages()
         return replace(
             shown,
-            age="" if shown.age_days is None else age_in_words(shown.age_days, ages),
+            age="" if shown.age_days is None else _age(connection, services, experiment),
             followers=tuple(load_followers(connection, experiment.key)),
             issue=find_issue(connection, experiment.issue_key) if experiment.issue_key else None,
             progress=tuple(progress_lines(connection, experiment)),
             missing=_missing(connection, services, experiment),
             timeline=tuple((people.get(e.who, e.who), e) for e in load_timeline(connection, experiment.key)),
         )
+
+
+def _age(connection: Connection, services: Services, experiment: Experiment) -> str:
+    """The age beside the team's own, and while it lasts the chance that it ends soon."""
+    days, now = experiment.age_days(services.now()) or 0, services.now()
+    took = finished_ages(connection, LASTING_KEPT)
+    told = age_in_words(days, ages_of(took[:HISTORY_KEPT]))
+    if not experiment.stage.in_progress:
+        return told
+    lasting = lasting_of(took[::-1], [(now - began).days for began in open_since(connection, OPEN_SEEN)])
+    return f"{told}; {told_lasting(lasting, days)}" if lasting else told
 
 
 def _shown(experiment: Experiment, people: Mapping[str, str], services: Services) -> Shown:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backlog.errors import NotFound
+from backlog.reliability import reliability_of
 from backlog.snapshot import Snapshot
 from backlog.week import Known, Occasion, take_snapshot
 from bot.flows.gather_situation import gather_situation, source_lines
@@ -23,6 +24,7 @@ from reports.feedback import feedback_row
 from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
 from store.experiments import find_experiment, first_observed, last_acts, load_entries, load_timeline
+from store.forecasts import load_forecasts
 from store.goals import load_moves
 from store.metrics import read_times
 from store.people import load_people
@@ -136,6 +138,7 @@ def _snapshot(
         register=load_register(connection, standing=True),
         settled=load_settled(connection, period.start),
         calls=load_health_calls(connection),
+        own=reliability_of(load_forecasts(connection, is_open=False)),
         moves=load_moves(connection),
         story=load_timeline(connection, subject) if subject else (),
         observed_at=first_observed(connection, services.now() - HISTORY_SPAN),

@@ -87,8 +87,8 @@ def exp() -> None:
 BY_TASK = (
     "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
     "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "compare",
-    "watch", "unwatch", "report", "schedule", "risk", "health", "policy", "subscribe", "unsubscribe", "snooze",
-    "settings", "sync", "reassign", "unlink", "doctor", "outbox",
+    "watch", "unwatch", "report", "schedule", "risk", "forecast", "health", "policy", "subscribe", "unsubscribe",
+    "snooze", "settings", "sync", "reassign", "unlink", "doctor", "outbox",
 )  # fmt: skip
 
 

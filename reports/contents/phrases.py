@@ -130,11 +130,18 @@ def goal_sentence(goal: GoalLine, team: bool = False) -> str:
     word = f"{MET_WORD if goal.met else goal.health}{arrow(goal)}"
     numbers, way = goal_numbers(goal), way_in_words(goal)
     said = capital(printable(goal.statement))
-    why = f"because {printable(goal.evidence)}".rstrip(".")
+    why = f"because {printable(goal.evidence)}".rstrip(".") + call_in_words(goal)
     if team:
         return f"{numbers or 'not measured'}: {said}, {word}, {why}."
     bracket = f" ({numbers})" if numbers else ""
     return f"{said}: {', '.join(part for part in (word, way) if part)}{bracket}, {why}."
+
+
+def call_in_words(goal: GoalLine) -> str:
+    """What a person says of the goal's health, where it differs from the rules'; else nothing."""
+    if goal.call is None or goal.call.health is goal.health:
+        return ""
+    return f"; {goal.call.who} says {goal.call.health}: {printable(goal.call.why)}".rstrip(".")
 
 
 def goal_numbers(goal: GoalLine) -> str:
@@ -209,7 +216,7 @@ def risk_line(risk: Risk, title: str, name: PEOPLE) -> RiskLine:
         "owner": name(risk.owner),
         "action": risk.action,
         "review": f"{risk.review_on.day} {risk.review_on:%B}",
-        "trend": risk.trend,
+        "trend": f"{risk.trend}, {risk.answer}: {printable(risk.answered)}" if risk.answer else risk.trend,
     }
 
 

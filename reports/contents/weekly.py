@@ -262,6 +262,7 @@ def _flow(snapshot: Snapshot) -> list[Fact]:
         *_oldest(flow),
         *_iteration(flow),
         *_expected(flow),
+        *_outlooks(snapshot),
     ]
 
 
@@ -311,6 +312,13 @@ def _expected(flow: Flow) -> Iterable[Fact]:
     else:
         have = f"{flow.finished_ever} of {flow.history_needed} finished experiments"
         yield _fact("Forecast", "not enough history", f"{have}; the appetite serves instead")
+
+
+def _outlooks(snapshot: Snapshot) -> Iterable[Fact]:
+    """What may come of each goal, as ranges with their sureness."""
+    for goal in snapshot.goals:
+        if goal.outlook:
+            yield _fact(f"What may come of {goal.key}", capital(goal.outlook[-1]), "; ".join(goal.outlook[:-1]))
 
 
 def _bets(snapshot: Snapshot, name: PEOPLE) -> list[Bet]:
