@@ -18,8 +18,9 @@ from backlog.forecast import (
 )
 from backlog.goal import Goal
 from backlog.history import by_experiment, concluded_values, judged_metric
-from backlog.metric import Better, Metric
+from backlog.metric import PROD, Better, Metric
 from backlog.pace import trials_in, weekly_counts, weeks_until
+from backlog.parity import expect_production
 from backlog.reliability import Forecast, Reliability
 from backlog.risk.situation import Situation
 
@@ -81,7 +82,20 @@ def experiment_outlook(s: Situation, e: Experiment, own: Reliability | None = No
         return Outlook(e.key, why=too_short(len(values)))
     target = goal.target if metric.name == goal.metric else None
     lines, forecasts = _told(s, e.key, metric, climb, target, f"{climb.trials} runs", own)
-    return Outlook(e.key, lines, forecasts)
+    expected = expect_production(climb.sign * climb.best, past_pairs(s, metric))
+    return Outlook(e.key, (*lines, *((str(expected),) if expected else ())), forecasts)
+
+
+def past_pairs(s: Situation, metric: Metric) -> list[tuple[float, float]]:
+    """(best in dev, best in prod) of each finished experiment that was measured in both."""
+    prod = next((m for m in s.metrics if (m.goal, m.name, m.environment) == (metric.goal, metric.name, PROD)), None)
+    if prod is None or prod.id == metric.id:
+        return []
+    here, there = (by_experiment(s.runs.get(m.id, ())) for m in (metric, prod))
+    both = [e.key for e in s.experiments if e.stage.finished and e.key in here and e.key in there]
+    best = metric.better.best
+    pairs = [(best(run.value for run in here[key]), best(run.value for run in there[key])) for key in both]
+    return [(dev, after) for dev, after in pairs if dev is not None and after is not None]
 
 
 def _told(

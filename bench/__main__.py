@@ -27,8 +27,11 @@ from bench.acks import acks
 from bench.backlog import EXPERIMENTS as YEARS
 from bench.backlog import fill_years
 from bench.floors.http import pull_pages
+from bench.floors.judging import read_worths
 from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
+from bench.judging import EXPERIMENTS as JUDGED
+from bench.judging import fill_readings, judge
 from bench.measured import Measured, compare
 from bot.config import Settings, load_settings
 from bot.flows.services import Caller, ReportPlan, Services
@@ -55,7 +58,7 @@ def main() -> int:
     """Measure everything; returns the exit code."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        measures = (acks, backlogs, pulls, polls, reports, large_reports)
+        measures = (acks, backlogs, pulls, polls, judgements, reports, large_reports)
         lines = [line for measure in measures for line in measure(folder, running)]
     out = Path("bench-out/bench.json")
     out.parent.mkdir(exist_ok=True)
@@ -126,6 +129,17 @@ def polls(folder: Path, running: ExitStack) -> Iterator[Measured]:
     yield Measured(name, ours, naive, ours / naive, "s", 0.5, POLLS, ours / naive <= 0.5)
     yield Measured("the same with nothing new", idle, ours, idle / ours, "s", 0.5, POLLS, idle / ours <= 0.5)
     yield Measured("peak memory of that poll", peak, 300, peak / 300, "MB", None, POLLS, True)
+
+
+def judgements(folder: Path, running: ExitStack) -> Iterator[Measured]:
+    """Every rule over 1,000 experiments with 1,000,000 readings, beside bare SQL for what each run is worth. The
+    issue's bar is absolute, 5 s, so people judge it."""
+    _, services = _open(folder, "judge", "http://127.0.0.1:9")
+    fill_readings(services, NOW)
+    ours = partial(_seconds, partial(judge, services))
+    floor = partial(_seconds, partial(read_worths, folder / "judge.db"))
+    yield compare(f"judging {JUDGED:,} experiments with 1,000,000 readings", ours, floor, "s", None)
+    services.database.close()
 
 
 def reports(folder: Path, running: ExitStack) -> Iterator[Measured]:

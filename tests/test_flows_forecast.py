@@ -65,6 +65,17 @@ def test_an_experiment_counts_its_runs() -> None:
     assert "(from 6 runs" in "\n".join(outlook.lines)
 
 
+def test_three_past_deployments_tell_what_production_will_show() -> None:
+    s = history(8)
+    prod = replace(DEV, environment="prod", id=2)
+    after = [replace(run, value=run.value - 0.02 - 0.001 * (n % 3)) for n, run in enumerate(s.runs[1][:3])]
+    own = [RunValue(f"x{n}", NOW - DAY + n * timedelta(minutes=5), 0.70 + 0.01 * n, "EXP-99") for n in range(6)]
+    both = replace(s, metrics=[DEV, prod], runs={1: [*s.runs[1], *own], 2: after})
+    assert "8 of 10 times (n = 3 past deployments)" in experiment_outlook(both, s.experiments[-1]).lines[-1]
+    fewer = replace(both, runs={1: both.runs[1], 2: after[:2]})
+    assert "past deployments" not in experiment_outlook(fewer, s.experiments[-1]).lines[-1]
+
+
 def test_a_forecast_is_a_hit_as_soon_as_the_target_is_reached_and_a_miss_when_its_trials_have_passed() -> None:
     open_one = told(0.4, None)
     before = [0.7] * 5

@@ -66,7 +66,7 @@ def test_a_persons_call_stands_beside_the_derived_health(world: World) -> None:
     assert "churn: at risk, you say: labels late" in world.type('health churn at-risk "labels late"')
     goal = preview_report(world.services, world.services.reports[0]).goals[0]
     assert goal.call is not None
-    assert (goal.call.health, goal.call.why, goal.call.who) == ("at risk", "labels late", "U0ANA")
+    assert (goal.call.health, goal.call.why, goal.call.who) == ("at risk", "labels late", "ana")
 
 
 def test_a_risk_of_what_nobody_knows_is_refused(world: World) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from backlog.cadence import read_span
-from backlog.drift import Level, level_of, stale_after
+from backlog.drift import Level, change_points, level_of, stale_after
 from backlog.experiment import Experiment
 from backlog.history import judged_metric
 from backlog.metric import PROD, Metric
 from backlog.noise import Verdict, confirmation_of, noise_of, repeats_of
 from backlog.parity import goal_parity
-from backlog.risk.situation import Situation, name_risk
+from backlog.risk.situation import Point, Situation, name_risk
 from backlog.snapshot import Risk
 from backlog.watch import propose
 
@@ -67,9 +67,15 @@ def production_regression(s: Situation) -> Iterator[Risk]:
             0.8 if level is Level.CONFIRMED else 0.4,
             cause=f"{metric.name} got worse in production ({level})",
             effect="customers get less than was decided on",
-            evidence=f"{points[-1][1]:.4g} on {points[-1][0]:%d %b}, outside the {len(points) - 1} before",
+            evidence=f"{points[-1][1]:.4g}, outside the {len(points) - 1} readings before{_changed(points)}",
             action=propose(metric.name, metric.goal),
         )
+
+
+def _changed(points: Sequence[Point]) -> str:
+    """When the metric's mean last changed, in words; empty where no change stands out."""
+    places = change_points([value for _, value in points])
+    return f"; its mean changed around {points[places[-1]][0]:%d %b %H:%M} UTC" if places else ""
 
 
 def parity_gap(s: Situation) -> Iterator[Risk]:

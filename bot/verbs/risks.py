@@ -42,7 +42,7 @@ def list_(request: Request, /, subject: str) -> Answer:
         for e, _ in entries
     ]  # fmt: skip
     headings = ("no.", "of", "cause", "evidence", "do", "owner", "state")
-    text = f"{len(rows)} open risks" if rows else "No open risk."
+    text = f"{len(rows)} open risk{'' if len(rows) == 1 else 's'}" if rows else "No open risk."
     return Answer(text, table=table_of(headings, rows) if rows else None, data=data)
 
 

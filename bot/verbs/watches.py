@@ -51,7 +51,9 @@ def _all(request: Request) -> Answer:
     watches = list_watches(request.services)
     if not watches:
         return Answer("Nothing is watched.", more=("/exp watch recall --env prod --below 0.81",), data=[])
-    rows = [(w.rule, f"{w.recover:g}", _state(w), f"{w.since:%Y-%m-%d %H:%M}") for w in watches]
+    rows = [
+        (w.rule, f"{w.recover:g}", _state(w), "" if w.since == EPOCH else f"{w.since:%Y-%m-%d %H:%M}") for w in watches
+    ]
     data = [
         {"metric": w.name, "goal": w.goal, "environment": w.environment, "side": str(w.side), "bound": w.bound,
          "for": w.needed, "recover": w.recover, "fired": w.fired, "silent": w.silent}
