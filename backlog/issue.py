@@ -76,6 +76,15 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where Jira tells of changes, until it expires."""
+
+    id: int
+    url: str
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """A way to another status, the fields its screen requires, and for each of those the values it allows."""
 

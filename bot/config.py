@@ -21,6 +21,7 @@ from backlog.cadence import read_cadence, read_span
 from backlog.errors import BacklogError
 from backlog.experiment import Kind, Stage
 from backlog.policy import APPETITE_DAYS
+from backlog.status import StatusMap, read_target
 from bot.roles import Role, check_person
 from integrations.sources import source_kinds
 from reports.contents import REPORTS
@@ -142,6 +143,16 @@ class Jira(Section):
     issue_types: dict[Kind, str] = Field(default_factory=dict)
     scoped: bool = False
     gateway: str = "https://api.atlassian.com"
+
+    @property
+    def status_map(self) -> StatusMap:
+        """The stages with their statuses."""
+        return StatusMap({stage: read_target(text) for stage, text in self.stages.items()})
+
+    @property
+    def types_by_kind(self) -> dict[Kind, str]:
+        """The issue type of each kind."""
+        return {kind: self.issue_types.get(kind, self.issue_type) for kind in Kind}
 
     @model_validator(mode="after")
     def check_account(self) -> "Jira":

@@ -40,7 +40,8 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         for plan in services.sources.values()
     ]
     census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
-    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census] if services.tracker else []
+    hook = _interval("webhook:jira", "keep_webhook", {}, CENSUS_EVERY)
+    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census, hook] if services.tracker else []
     thinning = _interval("thin:readings", "thin_readings", {}, THIN_EVERY, jitter_of("thin", THIN_EVERY))
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
     risks = _interval("watch:risks", "watch_risks", {}, timedelta(hours=1))

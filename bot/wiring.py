@@ -6,19 +6,16 @@ from pathlib import Path
 from string import Template
 
 from backlog.cadence import read_cadence, read_span
-from backlog.experiment import Kind
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
-from backlog.status import StatusMap, read_target
 from bot.clock import Clock
 from bot.config import ConfigError, ReportSection, Settings, SourceSection
 from bot.doctor import examine
-from bot.doctor.case import Case
+from bot.doctor.case import Case, open_jira
 from bot.flows.links import Links
 from bot.flows.report_plans import check_rhythm
-from bot.flows.services import Mailer, Messenger, ReportPlan, Retention, Services, SourcePlan, Tracker
+from bot.flows.services import Mailer, Messenger, ReportPlan, Retention, Services, SourcePlan
 from bot.roles import Role, Roles
-from integrations.jira.client import JiraClient
 from integrations.mail import Mailer as SmtpMailer
 from integrations.slack import SlackClient
 from integrations.sources import SOURCES, open_source
@@ -39,13 +36,14 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
         messenger=_messenger(settings, clock),
         mailer=_mailer(settings),
-        tracker=_tracker(settings),
+        tracker=open_jira(settings.jira, settings.outbox.timeout_s),
         retention=Retention(read_span(settings.retention.raw), read_span(settings.retention.hourly)),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
-        statuses=StatusMap({stage: read_target(text) for stage, text in settings.jira.stages.items()}),
-        issue_types={kind: settings.jira.issue_types.get(kind, settings.jira.issue_type) for kind in Kind},
+        statuses=settings.jira.status_map,
+        issue_types=settings.jira.types_by_kind,
         jql=settings.jira.jql,
+        webhook=bool(settings.jira.webhook_secret.get_secret_value() and settings.web.public_url),
         channel=settings.slack.channel,
         public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",
         examine=lambda: examine(Case(settings, None, clock, source_config)),
@@ -95,23 +93,6 @@ def _mailer(settings: Settings) -> Mailer | None:
         return None
     password = mail.password.get_secret_value()
     return SmtpMailer(mail.host, mail.port, mail.user, password, mail.sender, settings.outbox.timeout_s)
-
-
-def _tracker(settings: Settings) -> Tracker | None:
-    jira = settings.jira
-    if not jira.url:
-        return None
-    return JiraClient(
-        jira.url,
-        email=jira.email,
-        token=jira.token.get_secret_value(),
-        pat=jira.pat.get_secret_value(),
-        deployment=jira.deployment,
-        timeout_s=settings.outbox.timeout_s,
-        fields={str(name): field for name, field in jira.fields.items()},
-        users=jira.users,
-        gateway=jira.gateway if jira.scoped else "",
-    )
 
 
 def source_config(settings: Settings, section: SourceSection, clock: Clock) -> SourceConfig:

@@ -14,6 +14,7 @@ import structlog
 from backlog.errors import BacklogError
 from bot.flows.deliver_outbox import deliver_all
 from bot.flows.forecast import keep_and_settle
+from bot.flows.keep_webhook import keep_webhook
 from bot.flows.poll_metrics import poll_source
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.remind_deciders import remind_deciders
@@ -94,6 +95,13 @@ def _risks(services: Services, args: Mapping[str, Any]) -> None:
     log.info("watched risks", opened=len(opened), resolved=resolved, forecasts_settled=keep_and_settle(services))
 
 
+def _webhook(services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        log.info("webhook kept", what=keep_webhook(services))
+    except IntegrationError as error:
+        log.warning("webhook not kept", why=str(error))
+
+
 def _census(services: Services, args: Mapping[str, Any]) -> None:
     try:
         gone = take_census(services)
@@ -125,6 +133,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "thin_readings": _thin,
     "sync_backlog": _sync,
     "take_census": _census,
+    "keep_webhook": _webhook,
     "watch_appetites": _appetites,
     "watch_risks": _risks,
     "refresh_groups": _groups,

@@ -181,8 +181,7 @@ def world(make_world: Callable[..., World]) -> World:
     return make_world()
 
 
-# `--hypothesis-profile=thorough` for the long run; `mutants` wants a failure soon and no smallest example.
-hypothesis.settings.register_profile("thorough", max_examples=1_000, stateful_step_count=30, deadline=None)
+# `--hypothesis-profile=mutants` wants a failure soon and no smallest example.
 hypothesis.settings.register_profile(
     "mutants",
     max_examples=120,

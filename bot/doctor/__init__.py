@@ -18,7 +18,7 @@ from bot.doctor.here import (
     check_packages,
     check_templates,
 )
-from bot.doctor.outside import check_clock, check_jira, check_mapping, check_sources
+from bot.doctor.outside import check_clock, check_jira, check_mapping, check_sources, check_webhook
 from bot.doctor.slack import check_app_token, check_blocks, check_channels, check_scopes, check_token
 from bot.flows.finding import Finding, trouble, wrong
 
@@ -37,6 +37,7 @@ CHECKS: Sequence[Check] = (
     check_blocks,
     check_jira,
     check_mapping,
+    check_webhook,
     check_clock,
     check_sources,
 )

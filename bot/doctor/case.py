@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bot.clock import Clock
-from bot.config import Settings, SourceSection
+from bot.config import Jira, Settings, SourceSection
 from integrations.http import IntegrationError
 from integrations.jira.client import JiraClient
 from integrations.slack import Identity, SlackClient
@@ -18,6 +18,23 @@ from integrations.sources.source import SourceConfig
 from store.database import Schema, inspect_database, open_unchanged
 
 TIMEOUT_S = 5.0  # a person waits
+
+
+def open_jira(jira: Jira, timeout_s: float) -> JiraClient | None:
+    """The account that `[jira]` names, or None; nothing is asked yet."""
+    if not jira.url:
+        return None
+    return JiraClient(
+        jira.url,
+        email=jira.email,
+        token=jira.token.get_secret_value(),
+        pat=jira.pat.get_secret_value(),
+        deployment=jira.deployment,
+        timeout_s=timeout_s,
+        fields={str(name): field for name, field in jira.fields.items()},
+        users=jira.users,
+        gateway=jira.gateway if jira.scoped else "",
+    )
 
 
 SourceOpener = Callable[[Settings, SourceSection, Clock], SourceConfig]
@@ -49,17 +66,7 @@ class Case:
     @cached_property
     def jira(self) -> JiraClient | None:
         """Jira, or None where it is not configured."""
-        jira = self.settings.jira
-        if not jira.url:
-            return None
-        return JiraClient(
-            jira.url,
-            email=jira.email,
-            token=jira.token.get_secret_value(),
-            pat=jira.pat.get_secret_value(),
-            deployment=jira.deployment,
-            timeout_s=TIMEOUT_S,
-        )
+        return open_jira(self.settings.jira, TIMEOUT_S)
 
     @cached_property
     def schema(self) -> Schema:

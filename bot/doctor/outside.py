@@ -8,6 +8,8 @@ from backlog.cadence import read_span
 from bot.config import ConfigError, SourceSection
 from bot.doctor.case import Case
 from bot.flows.finding import Finding, Topic, fine, trouble, wrong
+from bot.flows.keep_webhook import FORBIDDEN
+from bot.flows.read_mapping import mapping_of
 from bot.flows.read_sources import MISSED, since_read
 from integrations.http import IntegrationError
 from integrations.slack import Identity
@@ -16,6 +18,7 @@ from store.metrics import source_states
 
 SKEW = timedelta(seconds=30)  # from here on, times in reports are visibly wrong
 SKEW_MAX = timedelta(minutes=4)  # Slack's signatures are good for five
+EXPIRES_SOON = timedelta(days=5)  # it should have been extended by then
 FILES = ("csv", "jsonl", "parquet", "dvclive", "tensorboard")
 
 
@@ -67,14 +70,54 @@ def check_jira(case: Case) -> Iterator[Finding]:
 
 
 def check_mapping(case: Case) -> Iterator[Finding]:
-    """Which statuses stand for which stages."""
+    """Which statuses stand for which stages, and what that means for the issues that are there."""
     if case.jira is None:
         return
-    stages = case.settings.jira.stages
-    if stages:
-        yield fine("mapping", "; ".join(f"{stage}: {target}" for stage, target in stages.items()))
+    stages = "; ".join(f"{stage}: {target}" for stage, target in case.settings.jira.stages.items())
+    yield fine("mapping", stages or "no stage has a status: statuses are left alone")
+    try:
+        if case.schema.current != case.schema.head:
+            return
+        with case.database() as connection:
+            shown = mapping_of(connection, case.jira, case.settings.jira.status_map, case.settings.jira.types_by_kind)
+    except (IntegrationError, DatabaseError) as error:
+        remedy = getattr(error, "remedy", "") or "Check [jira.fields] and [jira.users]."
+        yield wrong("mapping", str(error), remedy, "mapping-wrong")
+        return
+    alone = ", ".join(f'"{line.status}" ({line.issues} issues)' for line in shown.statuses if not line.stages)
+    if alone:
+        yield fine("mapping", f"left alone: {alone}")
+    if any(shown.would.values()):
+        yield fine("mapping", "; ".join(f"{count} linked issues would {what}" for what, count in shown.would.items()))
+    for where, names in shown.screens.items():
+        fix = "Name the resolution in [jira.stages]; give any other field a default in Jira."
+        yield trouble("mapping", f"{where} asks for {', '.join(names)}.", fix, "screen-asks")
+
+
+def check_webhook(case: Case) -> Iterator[Finding]:
+    """Jira tells us of changes, where it lets us see whether it does."""
+    if case.jira is None or not case.settings.jira.webhook_secret.get_secret_value():
+        return
+    url = f"{case.settings.web.public_url.rstrip('/')}/jira/webhook"
+    try:
+        own = [hook for hook in case.jira.webhooks() if hook.url == url]
+    except IntegrationError as error:
+        if error.code == FORBIDDEN:
+            yield fine("webhook", f"an admin's own, for {url}; this account may not see it")
+        else:
+            yield trouble("webhook", error.what, error.remedy or "Polling goes on without it.", "webhook-missing")
+        return
+    left = min((hook.expires - case.now() for hook in own), default=None)
+    if left is None:
+        yield trouble(
+            "webhook", f"none for {url}: changes arrive by polling.", "Start scrumbut serve.", "webhook-missing"
+        )
+    elif left < EXPIRES_SOON:
+        yield trouble(
+            "webhook", f"it expires in {left.days} days.", "Check that scrumbut serve runs.", "webhook-missing"
+        )
     else:
-        yield fine("mapping", "by Jira's three categories")
+        yield fine("webhook", f"alive for {left.days} days")
 
 
 def check_sources(case: Case) -> Iterator[Finding]:

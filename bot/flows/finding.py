@@ -7,11 +7,12 @@ from typing import Literal
 # Each is a section of docs/troubleshooting.md.
 Topic = Literal[
     "app-token", "blocks-refused", "blocks-untried", "channel-unknown", "check", "clock-skew", "config",
-    "config-readable", "database-read-only", "database-unusable", "foreign-package", "jira-off",
-    "jira-refuses", "jira-unreachable", "jql-empty", "jql-refused", "mlflow-host", "no-channel", "no-source",
+    "config-readable", "database-read-only", "database-unusable", "foreign-package", "jira-off", "jira-refuses",
+    "jira-unreachable", "jql-empty", "jql-refused", "mapping-wrong", "mlflow-host", "no-channel", "no-source",
     "not-in-channel", "outbox-stuck", "public-url-empty", "public-url-wrong", "schema-newer", "schema-older",
-    "scopes-missing", "scopes-optional", "slack-off", "slack-refuses", "slack-unreachable", "source-down",
-    "source-failed", "source-variable", "task-given-up", "template-broken", "templates-missing", "testing-allowed",
+    "scopes-missing", "scopes-optional", "screen-asks", "slack-off", "slack-refuses", "slack-unreachable",
+    "source-down", "source-failed", "source-variable", "task-given-up", "template-broken", "templates-missing",
+    "testing-allowed", "webhook-missing",
 ]  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from backlog.errors import BacklogError
 from backlog.experiment import Kind, Stage
 from backlog.issue import Issue
-from backlog.status import STATUS, judge_status
+from backlog.status import STATUS, StatusMap, judge_status
 from bot.flows.services import Services, Tracker
 from store.experiments import load_experiments
 from store.issues import count_statuses, load_agreed, load_linked_issues
@@ -44,23 +46,29 @@ class MappingShown:
 def read_mapping(services: Services) -> MappingShown:
     """The mapping with what it would do. Raises BacklogError where Jira is not configured, IntegrationError where a
     name in `[jira.fields]` is no field or Jira does not answer."""
-    tracker = services.tracker
-    if tracker is None:
+    if services.tracker is None:
         raise BacklogError("Jira is not configured.", "Set [jira] url and token in config.toml.")
-    people, fields = tracker.people(), tracker.fields()
     with services.database.read() as connection:
-        counted = count_statuses(connection)
-        linked = load_linked_issues(connection)
-        stages = {e.issue_id: e.stage for e in load_experiments(connection) if e.issue_id}
-        agreed = {issue_id: load_agreed(connection, issue_id) for issue_id in linked}
+        return mapping_of(connection, services.tracker, services.statuses, services.issue_types)
+
+
+def mapping_of(
+    connection: Connection, tracker: Tracker, statuses: StatusMap, types: Mapping[Kind, str]
+) -> MappingShown:
+    """The same for whoever has no services."""
+    people, fields = tracker.people(), tracker.fields()
+    counted = count_statuses(connection)
+    linked = load_linked_issues(connection)
+    stages = {e.issue_id: e.stage for e in load_experiments(connection) if e.issue_id}
+    agreed = {issue_id: load_agreed(connection, issue_id) for issue_id in linked}
     verdicts = {
-        issue: judge_status(stages[issue.id], issue, agreed[issue.id].get(STATUS), services.statuses)
+        issue: judge_status(stages[issue.id], issue, agreed[issue.id].get(STATUS), statuses)
         for issue in linked.values()
     }
     assigned = Counter(issue.assignee for issue in linked.values() if issue.assignee_id)
     known = {issue.assignee for issue in linked.values() if people.owner(issue.assignee_id)}
     return MappingShown(
-        statuses=[_line(services, status, resolution, *count) for (status, resolution), count in counted.items()],
+        statuses=[_line(statuses, status, resolution, *count) for (status, resolution), count in counted.items()],
         paired=len(people.by_owner),
         unpaired={name: count for name, count in assigned.items() if name not in known},
         fields=fields,
@@ -69,17 +77,19 @@ def read_mapping(services: Services) -> MappingShown:
             "try another stage here": sum(bool(v.move_to) for v in verdicts.values()),
             "be left alone": sum(not (v.push or v.move_to) for v in verdicts.values()),
         },
-        screens=_screens(services, tracker, list(linked.values())),
+        screens=_screens(tracker, statuses, types, list(linked.values())),
     )
 
 
-def _line(services: Services, status: str, resolution: str, issues: int, linked: int) -> StatusLine:
-    return StatusLine(status, resolution, issues, linked, services.statuses.stages_of(status, resolution))
+def _line(statuses: StatusMap, status: str, resolution: str, issues: int, linked: int) -> StatusLine:
+    return StatusLine(status, resolution, issues, linked, statuses.stages_of(status, resolution))
 
 
-def _screens(services: Services, tracker: Tracker, linked: Sequence[Issue]) -> dict[str, Sequence[str]]:
+def _screens(
+    tracker: Tracker, statuses: StatusMap, types: Mapping[Kind, str], linked: Sequence[Issue]
+) -> dict[str, Sequence[str]]:
     """Required fields that no configuration answers: of transitions to a paired status, and of new issues."""
-    targets = {t.status.casefold(): bool(t.resolution) for t in services.statuses.by_stage.values()}
+    targets = {t.status.casefold(): bool(t.resolution) for t in statuses.by_stage.values()}
     by_status = {issue.status: issue for issue in linked}
     lacking: dict[str, Sequence[str]] = {}
     for issue in list(by_status.values())[:SCREENS]:
@@ -88,8 +98,7 @@ def _screens(services: Services, tracker: Tracker, linked: Sequence[Issue]) -> d
                 answered = {"resolution"} if targets[way.to.casefold()] else set()
                 lacking[f'"{issue.status}" → "{way.to}"'] = sorted({*way.required} - answered)
     projects = sorted({issue.key.partition("-")[0] for issue in linked})[:PROJECTS]
-    types = {services.issue_types.get(kind, "Task") for kind in Kind}
     for project in projects:
-        for name in sorted(types):
+        for name in sorted(set(types.values())):
             lacking[f"new {name} in {project}"] = tracker.required_at_create(project, name)
     return {where: names for where, names in lacking.items() if names}

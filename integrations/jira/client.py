@@ -4,7 +4,7 @@ Reads are tried again, writes never: the package would send a comment up to thre
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ import stamina
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from backlog.issue import Issue, Transition, Twin
+from backlog.issue import Issue, Transition, Twin, Webhook
 from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
 from integrations.jira.adf import to_document
@@ -25,6 +25,7 @@ from integrations.jira.wiki import to_wiki
 
 PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
 IDS = 5_000  # ids alone at once, the most that Cloud gives
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMENTS = 50  # newest comments searched for ours
 PROPERTY = "scrumbut"
 READ_ONLY = ("sprint", "epic")  # of [jira.fields]
@@ -157,6 +158,21 @@ class JiraClient:
         asked = (f for f in screen.get("fields") or screen.get("values") or () if f.get("required"))
         needed = {str(f.get("fieldId")) for f in asked if not f.get("hasDefaultValue")}
         return sorted(needed - {"project", "issuetype", "summary", "reporter"})
+
+    def webhooks(self) -> list[Webhook]:
+        """The webhooks that this account registered. Only an app may; an API token is refused with 403."""
+        found = self._read("GET", "webhook").get("values") or ()
+        return [Webhook(int(h["id"]), str(h.get("url") or ""), _instant(h.get("expirationDate"))) for h in found]
+
+    def register_webhook(self, url: str, jql: str) -> None:
+        """Have Jira tell that address of every change in scope, for 30 days."""
+        events = ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted"]
+        wanted = {"events": events, "jqlFilter": _without_order(jql)}
+        self._write("POST", "webhook", {"url": url, "webhooks": [wanted]})
+
+    def extend_webhooks(self, ids: Sequence[int]) -> None:
+        """Keep them for another 30 days."""
+        self._write("PUT", "webhook/refresh", {"webhookIds": list(ids)})
 
     def told_fields(self) -> Mapping[str, str]:
         """The ids of the fields that are told of an experiment, by our name; sprint and epic are only read."""
@@ -433,6 +449,10 @@ def _transition(raw: Mapping[str, Any]) -> Transition:
         for name, field in fields.items()
     }
     return Transition(str(raw["id"]), printable((raw.get("to") or {}).get("name")), allowed)
+
+
+def _instant(milliseconds: Any) -> datetime:
+    return EPOCH + timedelta(milliseconds=int(milliseconds or 0))
 
 
 def _read_date(value: str) -> datetime | None:
