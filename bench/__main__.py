@@ -26,31 +26,27 @@ from bench import polling, weekly
 from bench.acks import acks
 from bench.backlog import EXPERIMENTS as YEARS
 from bench.backlog import fill_years
-from bench.floors.http import pull_pages
 from bench.floors.judging import read_worths
 from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
 from bench.judging import EXPERIMENTS as JUDGED
 from bench.judging import fill_readings, judge
 from bench.measured import Measured, compare
+from bench.pulls import pulls
 from bot.config import Settings, load_settings
 from bot.flows.services import Caller, ReportPlan, Services
-from bot.flows.sync_backlog import sync_backlog
 from bot.flows.write_report import preview_report, render
 from bot.slack.blocks import TABLE_ROWS
 from bot.verbs import Request, answer, split_line
 from bot.wiring import open_services
-from integrations.jira.issues import FIELDS
 from reports.rendering import SURFACES
-from sandbox.jira import JiraSandbox
-from sandbox.serving import serving
 from store.experiments import add_experiment, save_entry
 from store.goals import add_goal
 from store.metrics import add_metric, mark_polled, save_readings
 
 POLLS = 5  # each takes a while
 SECRET = "0123456789abcdef0123456789abcdef"
-EXPERIMENTS, ISSUES, READINGS = 500, 5_000, 20_000
+EXPERIMENTS, READINGS = 500, 20_000
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
@@ -95,25 +91,6 @@ def backlogs(folder: Path, running: ExitStack) -> Iterator[Measured]:
 def _p95(work: Callable[[], object], count: int = 60) -> float:
     """Milliseconds that 95 of 100 calls take at most."""
     return sorted(_seconds(work) * 1000 for _ in range(count))[math.ceil(0.95 * count) - 1]
-
-
-def pulls(folder: Path, running: ExitStack) -> Iterator[Measured]:
-    """A whole pull of a scope into the database beside a bare loop over the same pages."""
-    jira = JiraSandbox()
-    for number in range(ISSUES):
-        jira.add_issue("ML", f"Issue {number} with a summary of a usual length")
-    url = running.enter_context(serving(jira.app))
-    _, services = _open(folder, "pull", url)
-    fields = list(FIELDS)
-
-    def ours() -> float:
-        return _seconds(lambda: sync_backlog(services, full=True))
-
-    def floor() -> float:
-        return _seconds(lambda: pull_pages(url, jira.email, jira.token, "project = ML ORDER BY updated ASC", fields))
-
-    yield compare(f"pull of {ISSUES} issues", ours, floor, "s", 2.5)
-    services.database.close()
 
 
 def polls(folder: Path, running: ExitStack) -> Iterator[Measured]:

@@ -25,6 +25,11 @@ def compare(name: str, ours: Callable[[], float], floor: Callable[[], float], un
     """Medians of alternating runs; each callable returns its own figure in the unit, the smaller the better."""
     ours(), floor()  # warm both
     pairs = [(ours(), floor()) for _ in range(RUNS)]
-    mine, bare = (median(column) for column in zip(*pairs, strict=True))
+    return judged(name, [mine for mine, _ in pairs], [bare for _, bare in pairs], unit, bar)
+
+
+def judged(name: str, ours: list[float], floor: list[float], unit: str, bar: float | None) -> Measured:
+    """The medians of two rows of figures that were taken by turns."""
+    mine, bare = median(ours), median(floor)
     ratio = mine / bare
-    return Measured(name, mine, bare, ratio, unit, bar, RUNS, bar is None or ratio <= bar)
+    return Measured(name, mine, bare, ratio, unit, bar, len(ours), bar is None or ratio <= bar)

@@ -70,7 +70,18 @@ def sync(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Read Jira now."""
-    _run_verb(["sync", *(["--full"] if full else [])], config, as_json)
+    from bot.flows.services import require_role
+    from bot.flows.sync_backlog import count_changed, sync_backlog
+    from bot.terminal import to_json, to_text
+    from bot.verbs.syncing import synced
+
+    with _opened(config) as (settings, services):
+        require_role(services, _caller(settings), "read Jira now")
+        # Only the bar needs to know how many there are, so only a person at a terminal pays the request.
+        waiting = count_changed(services, full) if sys.stderr.isatty() else 0
+        with _progress("reading Jira", waiting) as step:
+            said = synced(sync_backlog(services, full, step))
+    typer.echo(to_json(said) if as_json else to_text(said))
 
 
 @app.command()

@@ -27,6 +27,7 @@ GONE = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration "
     "guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
 )
+UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 NO_ISSUE = "Issue does not exist or you do not have permission to see it."
 SEARCH_BODY = {
     "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
@@ -92,7 +93,7 @@ class JiraSandbox:
             count += 1
             if not {"id", "key", "fields"} <= set(raw):
                 raise ValueError(f"{path}, line {count} is no Jira issue: it needs id, key and fields.")
-            self._keep(raw)
+            self.put(raw)
         return count
 
     def _changes(self, issue_id: str) -> None:
@@ -116,7 +117,8 @@ class JiraSandbox:
         if late.keys() != self._before.keys():
             self._before, self._version = late, self._version + 1
 
-    def _keep(self, raw: Json) -> None:
+    def put(self, raw: Json) -> None:
+        """Keep one issue in Data Center's shape."""
         self._changes(raw["id"])
         raw["fields"].setdefault("duedate", None)
         self._comments[raw["id"]] = raw["fields"].pop("comment", {}).get("comments", [])
@@ -134,7 +136,7 @@ class JiraSandbox:
             "priority": {"id": "3", "name": "Medium"}, "resolution": None, "description": None, "duedate": None,
             "issuetype": {"id": "1", "name": "Task", "subtask": False},
         }  # fmt: skip
-        self._keep({"id": str(self._next_id), "key": key, "fields": fields})
+        self.put({"id": str(self._next_id), "key": key, "fields": fields})
         return key
 
     def _people(self) -> Iterator[tuple[str, Json]]:
@@ -291,13 +293,20 @@ class JiraSandbox:
             raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
         jql = str(asked.get("jql") or "")
         if self.cloud and not bounded(jql):
-            raise Refusal(
-                400, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
-            )
+            raise Refusal(400, UNBOUNDED)
         found = self._matching(jql) if signed_in else []
         fields = asked.get("fields") or ("id" if self.cloud else "*all")
         names = fields if isinstance(fields, list) else str(fields).split(",")
         return (self._cloud_page if self.cloud else self._server_page)(found, asked, names)
+
+    def count(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
+        """POST approximate-count, which only Cloud has"""
+        if not self.cloud:
+            return 501, {"errorMessages": ["Data Center has no approximate-count."], "errors": {}}
+        jql = str((body or {}).get("jql") or "")
+        if not bounded(jql):
+            raise Refusal(400, UNBOUNDED)
+        return 200, {"count": len(self._matching(jql))}
 
     def _matching(self, jql: str) -> list[Json]:
         self._forget_old()
@@ -330,7 +339,7 @@ class JiraSandbox:
             raise Refusal(400, "The provided next page token is invalid or expired.") from None
 
     def _server_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
-        start, size = int(asked.get("startAt") or 0), min(int(asked.get("maxResults") or 50), SERVER_PAGE)
+        start, size = int(asked.get("startAt") or 0), min(int(asked.get("maxResults", 50)), SERVER_PAGE)
         issues = [self._issue(raw, names) for raw in found[start : start + size]]
         return 200, {"startAt": start, "maxResults": size, "total": len(found), "issues": issues}
 
@@ -453,6 +462,7 @@ ROUTES = tuple(
         ("GET", rf"{API}/myself", "myself"),
         ("GET", rf"{API}/search(?P<form>/jql)?", "search"),
         ("POST", rf"{API}/search(?P<form>/jql)?", "search"),
+        ("POST", rf"{API}/search/approximate-count", "count"),
         ("GET", ISSUE, "read_issue"),
         ("GET", rf"{ISSUE}/comment", "read_comments"),
         ("POST", rf"{ISSUE}/comment", "add_comment"),

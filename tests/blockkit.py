@@ -5,7 +5,7 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from tests.shared import shared_folder
 
@@ -38,7 +38,7 @@ def problems(blocks: list[dict[str, Any]], surface: str = "message") -> list[str
             found.append("action_ids of one block are not unique")
     validator = _validator()
     if validator and blocks:
-        found += [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(blocks)]
+        found += _told(validator, blocks)
     counted[surface] += 1
     return found
 
@@ -48,5 +48,10 @@ def view_problems(view: dict[str, Any]) -> list[str]:
     found = problems(view.get("blocks", []), "view")
     validator = _validator(f"{view.get('type')}_view")
     if validator:
-        found += [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(view)]
+        found += _told(validator, view)
     return found
+
+
+def _told(validator: Draft202012Validator, payload: Any) -> list[str]:
+    errors = validator.iter_errors(payload)
+    return [f"{'/'.join(map(str, error.instance_path))}: {error.message[:300]}" for error in errors]

@@ -1,6 +1,7 @@
 """A stand-in without a network between: a transport of `requests` that calls the ASGI application itself."""
 
 import asyncio
+import threading
 from typing import Any
 
 import requests
@@ -19,7 +20,7 @@ class InProcess(BaseAdapter):
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """One exchange."""
         cycle = _Cycle()
-        asyncio.run(self._app(_scope(request), _receive(request), cycle.send))
+        _loop().run_until_complete(self._app(_scope(request), _receive(request), cycle.send))
         if cycle.dropped:
             raise requests.ConnectionError("Connection aborted.")
         response = Response()
@@ -28,7 +29,18 @@ class InProcess(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open; the loop stays for the next one."""
+
+
+_loops = threading.local()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The thread's loop: one for each exchange would cost more than the exchange."""
+    if not hasattr(_loops, "own"):
+        _loops.own = asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = _loops.own
+    return loop
 
 
 class _Cycle:

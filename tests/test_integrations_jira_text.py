@@ -158,6 +158,7 @@ def test_a_node_nobody_heard_of_becomes_its_words() -> None:
     assert to_markdown(document).split("\n\n") == ["kepthttps://a.example", "2025-12-01"]
 
 
+@pytest.mark.contract
 @given(documents())
 @settings(max_examples=100, deadline=None)
 def test_what_goes_to_cloud_keeps_to_atlassians_schema(text: str) -> None:

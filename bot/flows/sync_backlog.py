@@ -1,8 +1,10 @@
-"""Pulls the issues in scope, page by page; a crash at any page loses nothing, for the cursor moves at the end."""
+"""Pulls the issues in scope, page by page. A crash at any page loses nothing: the cursor moves at the end, and the next
+round goes on from the last page that was stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -16,19 +18,24 @@ from integrations.http import IntegrationError
 from store import outbox
 from store.experiments import find_experiment, linked_to
 from store.issues import (
+    Round,
+    forget_round,
     linked_among,
     load_agreed,
     load_linked_issues,
+    load_round,
     mark_unreachable,
     pulled_until,
     save_issues,
     save_pulled_until,
+    save_round,
     unreachable_among,
 )
 from store.metrics import save_source_state
 from store.people import first_delivery
 
 OVERLAP = timedelta(minutes=10)  # Jira's index lags behind writes by seconds to minutes
+BATCH = 500  # issues written in one transaction
 JIRA = "jira"
 
 
@@ -110,30 +117,86 @@ class Synced:
     pages: int
 
 
-def sync_backlog(services: Services, full: bool = False) -> Synced:
-    """Read what changed since the last complete pull (`full`: everything in scope).
+def sync_backlog(services: Services, full: bool = False, step: Callable[[int], None] = lambda _: None) -> Synced:
+    """Read what changed since the last complete pull (`full`: everything in scope), the oldest change first. One that
+    was cut short is gone on with from its last page. `step` hears how many issues each page brought.
 
     Raises BacklogError where Jira is not configured, IntegrationError where it does not answer; pages read before
     that are kept.
     """
     if services.tracker is None:
         raise BacklogError("Jira is not configured.", "Set [jira] url and token in config.toml.")
-    start = services.now()
-    with services.database.read() as connection:
-        until = None if full else pulled_until(connection)
+    start, since = _begin(services, full)
     issues = pages = 0
     try:
         people = services.tracker.people()
-        for page in services.tracker.pull(services.jql, until - OVERLAP if until else None):
-            with services.database.write() as connection:
-                _notice(connection, services, people, page)
-                save_issues(connection, page)
-            issues, pages = issues + len(page), pages + 1
+        for batch in _batches(_ahead(services.tracker.pull(services.jql, since))):
+            _store(services, people, start, batch)
+            brought = sum(map(len, batch))
+            issues, pages = issues + brought, pages + len(batch)
+            step(brought)
     except IntegrationError as error:
         with services.database.write() as connection:
             save_source_state(connection, JIRA, None, str(error))
         raise
     with services.database.write() as connection:
-        save_pulled_until(connection, start)
+        save_pulled_until(connection, services.jql, start)
         save_source_state(connection, JIRA, services.now(), "")
     return Synced(issues, pages)
+
+
+def _ahead(pages: Iterator[list[Issue]]) -> Iterator[list[Issue]]:
+    """The pages, each asked for while the one before it is stored."""
+    with ThreadPoolExecutor(1, "pull") as reader:
+        coming = reader.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reader.submit(next, pages, None)
+            yield page
+
+
+def _batches(pages: Iterator[list[Issue]]) -> Iterator[list[list[Issue]]]:
+    """Pages in groups that are worth a transaction; those that came before an error come first."""
+    batch: list[list[Issue]] = []
+    try:
+        for page in pages:
+            batch.append(page)
+            if sum(map(len, batch)) >= BATCH:
+                yield batch
+                batch = []
+    except IntegrationError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _store(services: Services, people: People, start: datetime, batch: Sequence[Sequence[Issue]]) -> None:
+    issues = [issue for page in batch for issue in page]
+    # The index lags: an issue just edited may stand in its old place with its new time. The earliest is safe.
+    mark = min(issue.updated for issue in batch[-1])
+    with services.database.write() as connection:
+        _notice(connection, services, people, issues)
+        save_issues(connection, issues)
+        save_round(connection, services.jql, Round(start, mark))
+
+
+def _begin(services: Services, full: bool) -> tuple[datetime, datetime | None]:
+    """When this round began, and from which change on it reads; None reads everything."""
+    now, jql = services.now(), services.jql
+    if full:
+        with services.database.write() as connection:
+            forget_round(connection, jql)
+        return now, None
+    with services.database.read() as connection:
+        until, unfinished = pulled_until(connection, jql), load_round(connection, jql)
+    if unfinished:
+        return unfinished.start, unfinished.mark - OVERLAP
+    return now, until - OVERLAP if until else None
+
+
+def count_changed(services: Services, full: bool = False) -> int:
+    """About how many issues the next pull will read. Raises what `sync_backlog` raises."""
+    if services.tracker is None:
+        raise BacklogError("Jira is not configured.", "Set [jira] url and token in config.toml.")
+    return services.tracker.count(services.jql, _begin(services, full)[1])

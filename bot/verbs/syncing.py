@@ -8,7 +8,7 @@ from bot.flows.adopt_issues import adopt_issues
 from bot.flows.read_mapping import read_mapping
 from bot.flows.read_sync import Difference, show_difference, show_sync
 from bot.flows.services import require_role
-from bot.flows.sync_backlog import retry_issue, sync_backlog
+from bot.flows.sync_backlog import Synced, retry_issue, sync_backlog
 from bot.flows.untimebox_issue import untimebox_issue
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import KINDS, pass_request
@@ -29,9 +29,12 @@ def sync(ctx: click.Context, full: bool) -> Answer | None:
     if request.may_defer:
         raise Deferred
     require_role(request.services, request.caller, "read Jira now")
-    done = sync_backlog(request.services, full)
-    text = f"Read {done.issues} issues from Jira."
-    return Answer(text, data={"issues": done.issues, "pages": done.pages})
+    return synced(sync_backlog(request.services, full))
+
+
+def synced(done: Synced) -> Answer:
+    """What a pull brought."""
+    return Answer(f"Read {done.issues} issues from Jira.", data={"issues": done.issues, "pages": done.pages})
 
 
 @sync.command("status", reads=True)

@@ -17,14 +17,13 @@ from jira.exceptions import JIRAError
 from backlog.issue import Issue, Transition, Twin, Webhook
 from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
+from integrations.jira import search
 from integrations.jira.adf import to_document
 from integrations.jira.block import in_document, in_wiki
 from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of, issue_of, printable, read_time
 from integrations.jira.names import Names
 from integrations.jira.wiki import to_wiki
 
-PAGE = 1_000  # issues asked for at once; Cloud gives about 100 with fields, Data Center as many as its admin allows
-IDS = 5_000  # ids alone at once, the most that Cloud gives
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMENTS = 50  # newest comments searched for ours
 PROPERTY = "scrumbut"
@@ -91,45 +90,20 @@ class JiraClient:
         return self._server_time
 
     def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]:
-        """The issues in scope that changed since then, one page at a time, each issue once, oldest change first.
+        """The issues in scope that changed since then, one page at a time, oldest change first.
 
         An empty scope is believed only after the account was checked: an expired token answers "nothing", not "no".
         """
-        # Milliseconds: a date would be read in the account's time zone, to the minute.
-        changed = f" AND updated >= {int(since.timestamp() * 1000)}" if since else ""
-        scope = f"({_without_order(jql)}){changed} ORDER BY updated ASC"
-        seen: set[str] = set()
-        for raw_page in self._cloud_pages(scope) if self._cloud else self._server_pages(scope):
-            fresh = [raw for raw in raw_page if raw["id"] not in seen]
-            seen.update(raw["id"] for raw in fresh)
-            if fresh:
-                yield [self._issue(raw) for raw in fresh]
-        if not seen:
+        found, named = False, [*map(self._names.field, READ_ONLY)]
+        for page in search.changes(self._read, self._cloud, jql, since, self._fields()):
+            found = True
+            yield [issue_of(raw, self._url, *named) for raw in page]
+        if not found:
             self.check_account()
 
-    def _cloud_pages(self, jql: str, fields: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
-        token, used = "", set[str]()
-        while True:
-            query = {"jql": jql, "fields": fields or self._fields(), "maxResults": PAGE if fields is None else IDS}
-            page = self._read("POST", "search/jql", json={**query, **({"nextPageToken": token} if token else {})})
-            yield page.get("issues", [])
-            token = page.get("nextPageToken") or ""
-            if page.get("isLast", not token) or not token:
-                return
-            if token in used:
-                raise IntegrationError("Jira", "its search repeats a page.", "The next round begins anew.")
-            used.add(token)
-
-    def _server_pages(self, jql: str, fields: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
-        start = 0
-        while True:
-            query = {"jql": jql, "fields": fields or self._fields(), "startAt": start, "maxResults": PAGE}
-            page = self._read("POST", "search", json=query)
-            issues = page.get("issues", [])
-            yield issues
-            start += len(issues)
-            if not issues or start >= page.get("total", 0):
-                return
+    def count(self, jql: str, since: datetime | None) -> int:
+        """About how many issues a pull would read."""
+        return search.count(self._read, self._cloud, jql, since)
 
     def _fields(self) -> list[str]:
         return [*FIELDS, *filter(None, map(self._names.field, READ_ONLY))]
@@ -227,8 +201,8 @@ class JiraClient:
 
     def census(self, jql: str) -> set[str]:
         """The ids of all issues in scope. An empty or unreadable answer raises where the account is the reason."""
-        scope = f"({_without_order(jql)}) ORDER BY id ASC"
-        pages = self._cloud_pages(scope, ["id"]) if self._cloud else self._server_pages(scope, ["id"])
+        scope = f"({search.without_order(jql)}) ORDER BY id ASC"
+        pages = search.hits(self._read, self._cloud, scope, ["id"])
         found = {str(raw["id"]) for page in pages for raw in page}
         self.check_account()
         return found
@@ -264,7 +238,7 @@ class JiraClient:
     def find_created(self, project: str, key: str, since: datetime) -> Issue | None:
         """The issue that carries our key among those made in a project since then, as far as the index knows."""
         jql = f'project = "{project}" AND created >= {int(since.timestamp() * 1000)} ORDER BY created DESC'
-        pages = self._cloud_pages(jql) if self._cloud else self._server_pages(jql)
+        pages = search.hits(self._read, self._cloud, jql, self._fields())
         for raw in (raw for page in pages for raw in page):
             if self._marker(f"issue/{raw['id']}") == key:
                 return self._issue(raw)
@@ -389,11 +363,6 @@ LIMIT_HEADERS = (
 
 def _limits(response: requests.Response) -> dict[str, str]:
     return {name: response.headers[name] for name in LIMIT_HEADERS if name in response.headers}
-
-
-def _without_order(jql: str) -> str:
-    position = jql.upper().rfind("ORDER BY")
-    return (jql if position < 0 else jql[:position]).strip()
 
 
 def _refusal(error: JIRAError) -> IntegrationError:

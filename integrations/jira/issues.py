@@ -8,8 +8,8 @@ from typing import Any
 from backlog.issue import Edit, Issue
 
 FIELDS = ("summary", "status", "resolution", "assignee", "labels", "priority", "updated", "duedate", "parent")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SPRINT_TEXT = re.compile(r"[\[,](name|state)=([^,\]]*)")  # Data Center writes a sprint as a Java object's text
-UPDATED = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
 def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "", epic_field: str = "") -> Issue:
@@ -85,15 +85,17 @@ def printable(text: Any) -> str:
     """One line without control or bidi characters; empty for anything that is no text."""
     if not isinstance(text, str):
         return ""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    plain = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(plain.split())
 
 
 def read_time(text: Any) -> datetime:
     """Jira's `2011-04-17T01:50:05.000+0000` in UTC; 1970 where it is missing, so that it never counts as new."""
     try:
-        return datetime.strptime(str(text), UPDATED).astimezone(UTC)
+        at = datetime.fromisoformat(str(text))
     except ValueError:
-        return datetime(1970, 1, 1, tzinfo=UTC)
+        return EPOCH
+    return at.astimezone(UTC) if at.tzinfo else EPOCH
 
 
 def _due(text: Any) -> date | None:
