@@ -10,17 +10,22 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 Send = Callable[[Any], Awaitable[None]]
 BEFORE = {"403", "429", "503", "html", "reset_before", "hang_before"}  # nothing is stored
 AFTER = {"error_after", "reset_after", "hang_after"}  # stored, and the client does not hear of it
+WITHIN = {"short_page", "repeated_token", "expired_token", "signed_out"}  # the service answers, but not as one hopes
+# What Atlassian's page on rate limits names; each may come with or without Retry-After.
+REASONS = ("jira-quota-global-based", "jira-quota-tenant-based", "jira-burst-based", "jira-per-issue-on-write")
 
 
 @dataclass(slots=True)
 class Fault:
-    """The next `times` calls of an operation fail in this way; `seconds` is Retry-After or the length of a hang."""
+    """The next `times` calls of an operation fail in this way; `seconds` is Retry-After (a text stands as it is) or the
+    length of a hang, `reason` the limit that a 429 names."""
 
     operation: str
     kind: str
     times: int
-    seconds: float | None
+    seconds: float | str | None
     skip: int = 0
+    reason: str = ""
 
 
 class Faults:
@@ -29,12 +34,20 @@ class Faults:
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
 
-    def add(self, operation: str, kind: str, times: int = 1, seconds: float | None = 1, skip: int = 0) -> None:
+    def add(
+        self,
+        operation: str,
+        kind: str,
+        times: int = 1,
+        seconds: float | str | None = 1,
+        skip: int = 0,
+        reason: str = "",
+    ) -> None:
         """Let the next calls of that operation (or `*`) fail, after `skip` that go well. Raises
         ValueError for an unknown kind."""
-        if kind not in BEFORE | AFTER:
-            raise ValueError(f"{kind} is none of {sorted(BEFORE | AFTER)}")
-        self._waiting.append(Fault(operation, kind, times, seconds, skip))
+        if kind not in BEFORE | AFTER | WITHIN:
+            raise ValueError(f"{kind} is none of {sorted(BEFORE | AFTER | WITHIN)}")
+        self._waiting.append(Fault(operation, kind, times, seconds, skip, reason))
 
     def clear(self) -> None:
         """Let everything go well again."""
@@ -60,7 +73,7 @@ def drop(send: Send) -> None:
 async def bad_answer(fault: Fault, send: Send) -> Response | None:
     """The answer that the fault gives; None after the connection was dropped."""
     if fault.kind.startswith("hang"):
-        await asyncio.sleep(fault.seconds or 0)
+        await asyncio.sleep(float(fault.seconds or 0))
         drop(send)
         return None
     if fault.kind.startswith("reset"):
@@ -70,7 +83,9 @@ async def bad_answer(fault: Fault, send: Send) -> Response | None:
         return HTMLResponse("<html><body>Log in</body></html>")
     if fault.kind == "403":
         return JSONResponse({"errorMessages": ["You do not have permission."], "errors": {}}, 403)
-    headers = {} if fault.seconds is None else {"Retry-After": f"{fault.seconds:g}"}
+    told = fault.seconds if isinstance(fault.seconds, str) else f"{fault.seconds or 0:g}"
+    headers = {} if fault.seconds is None else {"Retry-After": told}
+    headers |= {"RateLimit-Reason": fault.reason} if fault.reason else {}
     if fault.kind == "429":
         return JSONResponse({"ok": False, "error": "ratelimited"}, 429, headers)
     return JSONResponse({"errorMessages": ["Service unavailable"], "errors": {}}, 503 if fault.kind == "503" else 500)

@@ -8,7 +8,7 @@ import copy
 import json
 import lzma
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.faults import AFTER, Faults, bad_answer
+from sandbox.faults import AFTER, WITHIN, Fault, Faults, bad_answer
+from sandbox.jira_webhooks import HOOKS, Webhooks
 from sandbox.jira_writes import BOT, WRITES, change_item, history
 from sandbox.jql import JqlError, bounded, matcher, read_time
 from sandbox.refusal import Refusal
@@ -27,11 +28,15 @@ GONE = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration "
     "guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
 )
+NO_DOCUMENT = "Comment body is not valid!"
+BAD_TOKEN = "The provided next page token is invalid or expired."
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+JSON_TYPE = "application/json;charset=UTF-8"
 NO_ISSUE = "Issue does not exist or you do not have permission to see it."
 SEARCH_BODY = {
     "expand", "fields", "fieldsByKeys", "jql", "maxResults", "nextPageToken", "properties", "reconcileIssues",
 }  # fmt: skip
+RECONCILED = 50  # issues that a search takes from the database rather than the index, at most
 SERVER_PAGE = 1000  # issues a page of Data Center holds at most
 PAGE_ALL_FIELDS = 100  # issues a page of Cloud holds when more than ids are asked for
 CATEGORIES = {
@@ -54,6 +59,8 @@ class JiraSandbox:
         self.deployment, self.email, self.token, self.now = deployment, email, token, now
         self.calls: list[Json] = []
         self.faults = Faults()
+        self._fault: Fault | None = None  # of the call in hand
+        self.hooks = Webhooks(self)
         self.record: Callable[[str, str, Any, int, Any], None] | None = None
         self._issues: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
@@ -105,10 +112,10 @@ class JiraSandbox:
             self._before[issue_id] = (self.now(), known)
         self._version += 1
 
-    def _indexed(self) -> Iterator[Json]:
-        """The issues as searches see them."""
+    def _indexed(self, reconciled: Set[str]) -> Iterator[Json]:
+        """The issues as searches see them; the reconciled ones as they are."""
         for id_, raw in self._issues.items():
-            seen = self._before[id_][1] if id_ in self._before else raw
+            seen = self._before[id_][1] if id_ in self._before and id_ not in reconciled else raw
             if seen is not None and id_ not in self._hidden:
                 yield seen
 
@@ -136,7 +143,9 @@ class JiraSandbox:
             "priority": {"id": "3", "name": "Medium"}, "resolution": None, "description": None, "duedate": None,
             "issuetype": {"id": "1", "name": "Task", "subtask": False},
         }  # fmt: skip
-        self.put({"id": str(self._next_id), "key": key, "fields": fields})
+        raw: Json = {"id": str(self._next_id), "key": key, "fields": fields}
+        self.put(raw)
+        self._tell("jira:issue_created", raw)
         return key
 
     def _people(self) -> Iterator[tuple[str, Json]]:
@@ -163,6 +172,16 @@ class JiraSandbox:
             entry = {"id": str(self._next_id), "author": by or self.person("ana"), "created": _stamp(self.now())}
             self._history.setdefault(issue["id"], []).append({**entry, "items": items})
         issue["fields"].update(fields, updated=_stamp(self.now()))
+        self._tell("jira:issue_updated", issue)
+
+    def delete(self, key: str) -> None:
+        """Delete the issue as a person does: it answers as one that nobody may see."""
+        raw = self._issues.pop(self.issue(key)["id"])
+        self._version += 1
+        self._tell("jira:issue_deleted", raw)
+
+    def _tell(self, event: str, raw: Json) -> None:
+        self.hooks.tell(event, self._issue(raw, ["*all"]), self.now())
 
     def history(self, issue_id: str) -> list[Json]:
         """The issue's changelog, the oldest first."""
@@ -234,7 +253,8 @@ class JiraSandbox:
         call = {"operation": name, "method": request.method, "path": path, "query": dict(request.query_params)}
         self.calls.append(call | {"body": body})
         fault = self.faults.take(name)
-        if fault and fault.kind not in AFTER:
+        self._fault = fault
+        if fault and fault.kind not in AFTER | WITHIN:
             return await bad_answer(fault, send)
         if gateway != self.scoped:
             return JSONResponse({"errorMessages": ["Client must be authenticated."], "errors": {}}, 401)
@@ -242,21 +262,25 @@ class JiraSandbox:
         self.calls[-1]["status"] = status
         if self.record:
             self.record(request.method, path, body, status, answer)
-        if fault:
+        if fault and fault.kind in AFTER:
             return await bad_answer(fault, send)
         headers = {"Date": format_datetime(self.now(), usegmt=True)}
         headers |= {} if self._signed_in(request) else {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
         if answer is None:
             return Response(status_code=status, headers=headers)
-        return JSONResponse(answer, status, headers)
+        return JSONResponse(answer, status, headers, media_type=JSON_TYPE)
 
     def _run(self, name: str, match: re.Match[str] | None, request: Request, body: Any) -> tuple[int, Any]:
         version = "3" if self.cloud else "2"
         if match is None or match["v"] not in (version, "latest"):
             return 501, {"errorMessages": ["The stand-in does not know this operation."], "errors": {}}
         try:
+            if not self._signed_in(request) and name == "add_comment" and not isinstance(body.get("body"), dict):
+                raise Refusal(400, "You do not have the permission to comment on this issue.", comment=NO_DOCUMENT)
             if not self._signed_in(request) and name != "search":
                 raise Refusal(401, "Client must be authenticated to access this resource.")
+            if name in HOOKS:
+                return HOOKS[name](self, match.groupdict(), dict(request.query_params), body)
             if name in WRITES:
                 return WRITES[name](self, match.groupdict(), dict(request.query_params), body)
             signed_in = self._signed_in(request)
@@ -264,7 +288,13 @@ class JiraSandbox:
         except Refusal as refusal:
             return refusal.status, refusal.body
 
+    def _is(self, kind: str) -> bool:
+        """Whether the call in hand shall be answered in that way."""
+        return self._fault is not None and self._fault.kind == kind
+
     def _signed_in(self, request: Request) -> bool:
+        if self._is("signed_out"):
+            return False
         given = request.headers.get("authorization", "")
         basic = base64.b64encode(f"{self.email}:{self.token}".encode()).decode()
         return given == (f"Basic {basic}" if self.cloud else f"Bearer {self.token}")
@@ -290,11 +320,16 @@ class JiraSandbox:
             return 501, {"errorMessages": ["Data Center has no /search/jql."], "errors": {}}
         asked = body if isinstance(body, dict) else query
         if self.cloud and isinstance(body, dict) and set(body) - SEARCH_BODY:
-            raise Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+            refusal = Refusal(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+            del refusal.body["errors"]  # this one comes without
+            raise refusal
         jql = str(asked.get("jql") or "")
         if self.cloud and not bounded(jql):
             raise Refusal(400, UNBOUNDED)
-        found = self._matching(jql) if signed_in else []
+        reconciled = set(map(str, asked.get("reconcileIssues") or ()))
+        if len(reconciled) > RECONCILED:
+            return 501, {"errorMessages": [f"More than {RECONCILED} issues are not reconciled."], "errors": {}}
+        found = self._matching(jql, reconciled) if signed_in else []
         fields = asked.get("fields") or ("id" if self.cloud else "*all")
         names = fields if isinstance(fields, list) else str(fields).split(",")
         return (self._cloud_page if self.cloud else self._server_page)(found, asked, names)
@@ -308,16 +343,16 @@ class JiraSandbox:
             raise Refusal(400, UNBOUNDED)
         return 200, {"count": len(self._matching(jql))}
 
-    def _matching(self, jql: str) -> list[Json]:
+    def _matching(self, jql: str, reconciled: Set[str] = frozenset()) -> list[Json]:
         self._forget_old()
-        if self._searched[:2] == (jql, self._version) and '"-' not in jql:
+        if not reconciled and self._searched[:2] == (jql, self._version) and '"-' not in jql:
             return self._searched[2]
         try:
             test, field, descending = matcher(jql, self.now())
         except JqlError as error:
             raise Refusal(400, str(error)) from error
-        found = sorted(filter(test, self._indexed()), key=_ORDERS[field], reverse=descending)
-        self._searched = (jql, self._version, found)
+        found = sorted(filter(test, self._indexed(reconciled)), key=_ORDERS[field], reverse=descending)
+        self._searched = (jql, -1 if reconciled else self._version, found)
         return found
 
     def _cloud_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
@@ -326,20 +361,26 @@ class JiraSandbox:
             raise Refusal(400, "The max results parameter has to be between 1 and 5,000.")
         start = self._token(asked.get("nextPageToken"))
         size = wanted if names == ["id"] else min(wanted, PAGE_ALL_FIELDS)
+        if self._is("short_page"):
+            size = max(1, size // 3)
         last = start + size >= len(found)
         page = {"isLast": last, "issues": [self._issue(raw, names) for raw in found[start : start + size]]}
-        return 200, page if last else page | {"nextPageToken": _token(start + size)}
+        onward = start if self._is("repeated_token") else start + size
+        return 200, page if last else page | {"nextPageToken": _token(onward)}
 
     def _token(self, token: str | None) -> int:
         if not token:
             return 0
+        if self._is("expired_token"):
+            raise Refusal(400, BAD_TOKEN)
         try:
             return int(base64.urlsafe_b64decode(token).decode().removeprefix("at:"))
         except ValueError:
-            raise Refusal(400, "The provided next page token is invalid or expired.") from None
+            raise Refusal(400, BAD_TOKEN) from None
 
     def _server_page(self, found: list[Json], asked: Json, names: list[str]) -> tuple[int, Any]:
         start, size = int(asked.get("startAt") or 0), min(int(asked.get("maxResults", 50)), SERVER_PAGE)
+        size = max(1, size // 3) if self._is("short_page") else size
         issues = [self._issue(raw, names) for raw in found[start : start + size]]
         return 200, {"startAt": start, "maxResults": size, "total": len(found), "issues": issues}
 
@@ -362,7 +403,7 @@ class JiraSandbox:
         issue = self.find(path["key"])
         text = body.get("body") if isinstance(body, dict) else None
         if not isinstance(text, dict if self.cloud else str) or not text:
-            raise Refusal(400, comment="Comment body is not valid!")
+            raise Refusal(400, comment=NO_DOCUMENT)
         self._next_id += 1
         stamp = _stamp(self.now())
         stored = {
@@ -372,6 +413,7 @@ class JiraSandbox:
         self._changes(issue["id"])
         self._comments[issue["id"]].append(stored)
         issue["fields"]["updated"] = stamp
+        self._tell("comment_created", issue)
         return 201, self._comment(stored)
 
     def edit_comment(self, path: Json, query: Json, body: Any, signed_in: bool) -> tuple[int, Any]:
@@ -476,6 +518,10 @@ ROUTES = tuple(
         ("POST", rf"{ISSUE}/transitions", "do_transition"),
         ("GET", rf"{ISSUE}/properties/(?P<property>[^/]+)", "read_property"),
         ("PUT", rf"{ISSUE}/properties/(?P<property>[^/]+)", "write_property"),
+        ("POST", rf"{API}/webhook", "register_webhooks"),
+        ("GET", rf"{API}/webhook", "read_webhooks"),
+        ("DELETE", rf"{API}/webhook", "delete_webhooks"),
+        ("PUT", rf"{API}/webhook/refresh", "refresh_webhooks"),
         ("GET", rf"{API}/field", "read_fields"),
         ("GET", rf"{API}/user/search", "search_people"),
         ("GET", rf"{API}/issue/createmeta/(?P<project>[^/]+)/issuetypes", "create_types"),
@@ -483,7 +529,7 @@ ROUTES = tuple(
     )
 )
 OPERATIONS: dict[str, Callable[[JiraSandbox, Json, Json, Any, bool], tuple[int, Any]]] = {
-    name: getattr(JiraSandbox, name) for _, _, name in ROUTES if name not in WRITES
+    name: getattr(JiraSandbox, name) for _, _, name in ROUTES if name not in WRITES and name not in HOOKS
 }
 _ORDERS: dict[str, Callable[[Json], Any]] = {
     "updated": lambda raw: (read_time(raw["fields"]["updated"]), raw["id"]),

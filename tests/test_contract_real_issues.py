@@ -183,9 +183,10 @@ def check_shown(world: Tracker, key: str) -> None:
     said = answer(["show", key], Request(world.services, ANA))
     assert not said.problem
     assert blockkit.problems(to_message(said)["blocks"]) == []
-    page = world.web.get(f"http://bot.test/experiments/{key}")
+    path = world.services.links.to(f"/experiments/{key}", world.now)
+    page = world.web.get(f"http://bot.test{path}")
     assert page.status_code == 200
-    assert Tags(page.text).seen == [("html", [("lang", "en")]), ("title", []), ("pre", [])], "inert"
+    assert [tag for tag, _ in Tags(page.text).seen] == ["html", "meta", "title", "h1", "pre"], "inert"
 
 
 def check_written(world: Tracker, issue_id: str, experiment: Experiment) -> None:
@@ -193,7 +194,7 @@ def check_written(world: Tracker, issue_id: str, experiment: Experiment) -> None
     assert json.loads(jira.properties[issue_id]["scrumbut"])["experiment"] == key
     (link,) = jira.links(issue["key"])
     assert link["globalId"] == f"scrumbut:{key}"
-    assert link["object"]["url"] == f"https://bot.example/experiments/{key}"
+    assert link["object"]["url"].startswith(f"https://bot.example/experiments/{key}?until=")
     told = words_of(issue["fields"]["description"])
     assert f"scrumbut {key}" in json.dumps(issue["fields"]["description"])
     assert f"Stage: {experiment.stage}" in told
@@ -219,7 +220,7 @@ def check_kept(
     if jira.cloud:
         block = description["content"][-1]
         assert block["attrs"]["title"] == f"scrumbut {experiment.key}"
-        assert description["content"][:-1] == (to_document(text)["content"] if text else [])
+        assert description["content"][:-1] == ([] if text is None else to_document(text)["content"])
     else:
         assert description.startswith(
             (text or "") + ("\n\n" if text else "") + f"{{panel:title=scrumbut {experiment.key}}}\n"

@@ -54,8 +54,9 @@ def test_an_incremental_pull_with_nothing_changed_asks_little(shared: Path) -> N
 
 def test_refusals_read_as_recorded_from_jira(shared: Path) -> None:
     lines = (shared / "truth/jira/jira-cloud-refusals-2026-10-08.jsonl").read_text().splitlines()
-    recorded = {line["name"]: line["body"]["errorMessages"] for line in map(json.loads, lines)}
+    recorded = {line["name"]: line for line in map(json.loads, lines)}
     jira = JiraSandbox()
+    key = jira.add_issue("ML", "Char tokens")
     with serving(jira.app) as url:
         ask = httpx2.Client(base_url=f"{url}/rest/api/3", auth=(jira.email, jira.token))
         answers = {
@@ -65,8 +66,15 @@ def test_refusals_read_as_recorded_from_jira(shared: Path) -> None:
             "search_max_results_over": ask.get("/search/jql", params={"jql": "project = A", "maxResults": 5001}),
             "search_body_unknown_property": ask.post("/search/jql", json={"jql": "project = A", "startAt": 0}),
             "jql_expecting_field": ask.get("/search/jql", params={"jql": "project = A AND x"}),
+            "issue_create_empty": ask.post("/issue", json={}),
             "unknown_issue": ask.get("/issue/NO-1"),
+            "transition_missing": ask.post(f"/issue/{key}/transitions", json={}),
+            "comment_body_not_a_document": httpx2.post(
+                f"{url}/rest/api/3/issue/{key}/comment", json={"body": "a text"}
+            ),
         }
-    assert {name: answer.json()["errorMessages"] for name, answer in answers.items()} == {
-        name: recorded[name] for name in answers
-    }
+    assert answers.keys() == recorded.keys()
+    for name, answer in answers.items():
+        told = recorded[name]
+        assert (answer.status_code, answer.json()) == (told["status"], told["body"]), name
+        assert answer.headers["content-type"] == told["content_type"], name

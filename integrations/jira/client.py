@@ -335,6 +335,7 @@ class JiraClient:
             response = self._jira._session.request(method, self._address(path), **request)
             self._server_time = _read_date(response.headers.get("Date", ""))
             self.limits = _limits(response) or self.limits
+            _check_signed_in(response)
         except JIRAError as error:
             if error.response is not None:
                 self.limits = _limits(error.response) or self.limits
@@ -350,6 +351,13 @@ class JiraClient:
         except ValueError:
             what = "it answered something that is not JSON, perhaps a login page."
             raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
+
+
+def _check_signed_in(response: requests.Response) -> None:
+    """An expired token is answered as nobody is: a search with 200 and fewer issues, or none."""
+    if "AUTHENTICATED_FAILED" in response.headers.get("X-Seraph-LoginReason", ""):
+        what = "it did not take the account, and answered what anybody may see."
+        raise IntegrationError("Jira", what, "Renew [jira] token (Cloud) or [jira] pat (Data Center).", permanent=True)
 
 
 LIMIT_HEADERS = (
