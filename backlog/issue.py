@@ -46,6 +46,16 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody said on an issue in Jira; `text` is Markdown."""
+
+    id: str
+    at: datetime
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One line of an issue's changelog, in the form in which fields are compared. `number` orders them; lines of one
     number were changed in one write, by the account `author`."""

@@ -16,6 +16,7 @@ from bot.flows.deliver_outbox import deliver_all
 from bot.flows.forecast import keep_and_settle
 from bot.flows.keep_webhook import keep_webhook
 from bot.flows.poll_metrics import poll_source
+from bot.flows.read_comments import read_comments
 from bot.flows.refresh_groups import refresh_groups
 from bot.flows.remind_deciders import remind_deciders
 from bot.flows.report_plans import find_plan
@@ -111,6 +112,13 @@ def _census(services: Services, args: Mapping[str, Any]) -> None:
     log.info("census taken", unreachable=len(gone))
 
 
+def _comments(services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        log.info("read comments", comments=read_comments(services, args["issue"]))
+    except IntegrationError as error:
+        log.warning("comments not read", why=str(error))  # the next change of the issue reads them
+
+
 def _groups(services: Services, args: Mapping[str, Any]) -> None:
     log.info("refreshed groups", groups=refresh_groups(services))
 
@@ -134,6 +142,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "sync_backlog": _sync,
     "take_census": _census,
     "keep_webhook": _webhook,
+    "read_comments": _comments,
     "watch_appetites": _appetites,
     "watch_risks": _risks,
     "refresh_groups": _groups,

@@ -1,6 +1,6 @@
 """Issues as last read from Jira, by immutable id, and where the next pull begins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from backlog.intent import Intent
-from backlog.issue import Issue
+from backlog.issue import Comment, Issue
 from backlog.merge import Agreed
 from store.dialect import insert
-from store.tables import agreed, experiment, goal, intent, jira_write, schedule
+from store.tables import agreed, experiment, goal, intent, issue_comment, jira_write, schedule
 from store.tables import issue as table
 
 NAMES = tuple(column.name for column in table.c)
@@ -145,6 +145,27 @@ def _row(issue: Issue) -> dict[str, Any]:
 def _issue(row: RowMapping) -> Issue:
     due = date.fromisoformat(row["due"]) if row["due"] else None
     return Issue(**{**row, "due": due, "labels": tuple(row["labels"])})
+
+
+def changed_among(connection: Connection, issues: Sequence[Issue]) -> list[Issue]:
+    """Which of those issues are not as they were last stored, by the time of their last change."""
+    known = select(table.c.id, table.c.updated).where(table.c.id.in_([issue.id for issue in issues]))
+    stored = dict(connection.execute(known).all())
+    return [issue for issue in issues if stored.get(issue.id) != issue.updated]
+
+
+def save_comments(connection: Connection, issue_id: str, comments: Iterable[Comment]) -> None:
+    """Remember the newest comments on an issue, in the place of those that were the newest."""
+    connection.execute(issue_comment.delete().where(issue_comment.c.issue_id == issue_id))
+    rows = [{"issue_id": issue_id, "id": c.id, "at": c.at, "author": c.author, "text": c.text} for c in comments]
+    if rows:
+        connection.execute(issue_comment.insert(), rows)
+
+
+def load_comments(connection: Connection, issue_id: str) -> list[Comment]:
+    """The newest comments on an issue as last read, the oldest of them first."""
+    query = select(issue_comment).where(issue_comment.c.issue_id == issue_id).order_by(issue_comment.c.at)
+    return [Comment(row["id"], row["at"], row["author"], row["text"]) for row in connection.execute(query).mappings()]
 
 
 def linked_among(connection: Connection, issues: Iterable[Issue]) -> list[str]:

@@ -283,6 +283,17 @@ issue = Table(
     Index(None, "key"),
 )
 
+# The newest comments that people wrote on the issue of an experiment, for show.
+issue_comment = Table(
+    "issue_comment",
+    metadata,
+    Column("issue_id", String(40), primary_key=True),
+    Column("id", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+    _text("author", 200),
+    _text("text"),
+)
+
 # What a field was here and in Jira when both were last in line; see `backlog.merge`.
 agreed = Table(
     "agreed",

@@ -446,3 +446,17 @@ def test_a_transition_that_somebody_was_faster_with_is_tried_anew(
     start(twins)
     assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
     assert "needs a person" not in twins.type("sync status")
+
+
+def test_what_people_say_in_jira_is_shown_and_our_own_words_are_not_said_twice(twins: World) -> None:
+    twins.type("note EXP-1 leak in fold 3")
+    said: dict[str, object] = {"author": twins.jira.person("ben"), "created": "2026-11-23T10:30:00.000+0000"}
+    words = "*look* at {{fold 4}} too" if not twins.jira.cloud else "look at fold 4 too"
+    twins.jira.comments("ML-1").append({"id": "77", "body": words, "properties": [], **said})
+    twins.clock.forward(minutes=1)
+    twins.jira.edit("ML-1", labels=["commented"])
+    pull(twins)
+    shown = twins.type("show EXP-1")
+    assert "23 Nov 10:30 Ben in Jira: " in shown
+    assert ("look at fold 4 too" if twins.jira.cloud else "**look** at `fold 4` too") in shown
+    assert shown.count("leak in fold 3") == 1

@@ -14,6 +14,7 @@ from bot.flows.announce import announce
 from bot.flows.change_experiment import Changed
 from bot.flows.links import JIRA_SPAN
 from bot.flows.order_issue import order_issue
+from bot.flows.read_comments import order_comments
 from bot.flows.services import Caller, Services, acting
 from store import outbox
 from store.experiments import find_experiment, linked_to, save_entry
@@ -41,6 +42,7 @@ def link_issue(services: Services, caller: Caller, key: str, issue_key: str, ins
             raise BacklogError(f"{issue.key} belongs to {taken.key} already.", f"/exp unlink {taken.key} first.")
         entry = lifecycle.link_issue(experiment, issue, caller.id, services.now(), instead=instead)
         save_issues(connection, [issue])
+        order_comments(connection, services, issue)
         attach_runs(connection, issue.key, experiment.number)
         forget_agreed(connection, issue.id)
         after = save_entry(connection, experiment, entry)

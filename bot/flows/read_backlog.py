@@ -14,7 +14,7 @@ from backlog.errors import GateClosed, NotFound
 from backlog.experiment import Entry, Experiment, Stage, Wanted
 from backlog.gates import Lack, check_gates
 from backlog.goal import Goal
-from backlog.issue import Issue
+from backlog.issue import Comment, Issue
 from backlog.metric import PROD, Metric
 from backlog.practices import practices_of
 from backlog.priority import Priority, priority_of
@@ -35,7 +35,7 @@ from store.experiments import (
     open_since,
 )
 from store.goals import find_goal, load_deployments, load_goals, load_past_values
-from store.issues import find_issue
+from store.issues import find_issue, load_comments
 from store.memory import search
 from store.metrics import load_metrics, run_values
 from store.people import load_people, person_named
@@ -47,7 +47,7 @@ OPEN_SEEN = 1_000  # experiments in progress, the latest first, that say how lon
 class Shown:
     """An experiment as a person reads it: names for ids, its age beside the team's own, its priority with the
     arithmetic, its issue as last read, what follows from it, progress per environment, what is missing to leave its
-    stage, and its timeline with names."""
+    stage, its timeline with names, and what people last said on its issue."""
 
     experiment: Experiment
     owner: str
@@ -59,6 +59,7 @@ class Shown:
     progress: tuple[str, ...] = ()
     missing: tuple[Lack, ...] = ()
     timeline: tuple[tuple[str, Entry], ...] = ()
+    comments: tuple[Comment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ def show_experiment(services: Services, key: str) -> Shown:
             issue=find_issue(connection, experiment.issue_key) if experiment.issue_key else None,
             progress=tuple(progress_lines(connection, experiment)),
             missing=_missing(connection, services, experiment),
+            comments=tuple(load_comments(connection, experiment.issue_id)) if experiment.issue_id else (),
             timeline=tuple((people.get(e.who, e.who), e) for e in load_timeline(connection, experiment.key)),
         )
 

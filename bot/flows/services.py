@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from backlog.cadence import Cadence
 from backlog.experiment import Kind
-from backlog.issue import Issue, Transition, Twin, Webhook
+from backlog.issue import Comment, Issue, Transition, Twin, Webhook
 from backlog.merge import People
 from backlog.policy import Rules
 from backlog.status import StatusMap
@@ -107,6 +107,7 @@ class Tracker(Protocol):
     def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Issue: ...
     def find_created(self, project: str, key: str, since: datetime) -> Issue | None: ...
     def add_comment(self, issue_id: str, text: str, key: str, accounts: Mapping[str, str] | None = None) -> str: ...
+    def comments(self, issue_id: str) -> Sequence[Comment]: ...
     def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None: ...
     def edit_comment(
         self, issue_id: str, comment_id: str, text: str, accounts: Mapping[str, str] | None = None

@@ -12,6 +12,7 @@ from backlog.errors import BacklogError
 from backlog.issue import Issue
 from backlog.merge import People
 from backlog.status import differs
+from bot.flows.read_comments import order_comments
 from bot.flows.services import Caller, Services, acting
 from bot.flows.sync_issue import NOT_FOUND
 from integrations.http import IntegrationError
@@ -19,6 +20,7 @@ from store import outbox
 from store.experiments import find_experiment, linked_to
 from store.issues import (
     Round,
+    changed_among,
     forget_round,
     linked_among,
     load_agreed,
@@ -46,6 +48,8 @@ def _notice(connection: Connection, services: Services, people: People, page: Se
     back = set(unreachable_among(connection, linked))
     for issue_id in back:
         outbox.revive(connection, f"jira:issue:{issue_id}", services.now())
+    for issue in changed_among(connection, [issue for issue in page if issue.id in linked]):
+        order_comments(connection, services, issue)
     for issue in (issue for issue in page if issue.id in linked):
         if issue.id in back or differs(issue, load_agreed(connection, issue.id), people):
             _order_sync(connection, services, issue.id)

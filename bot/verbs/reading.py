@@ -97,13 +97,14 @@ def show(request: Request, /, key: str) -> Answer:
     shown = show_experiment(request.services, key)
     e = shown.experiment
     lines = [f"{entry.at:%d %b %H:%M} {who}: {entry.act} {entry.text}".rstrip() for who, entry in shown.timeline]
+    said = [f"{comment.at:%d %b %H:%M} {comment.author} in Jira: {comment.text}" for comment in shown.comments]
     earlier = [f"… and {len(lines) - LINES} earlier lines"] if len(lines) > LINES else []
     return Answer(
         f"{e.key} {e.title}",
         facts=tuple(_facts(shown)),
-        more=(*earlier, *lines[-LINES:]),
+        more=(*earlier, *lines[-LINES:], *said),
         offers=tuple(offer for offer in next_acts(e) if offer[0] != DETAILS),
-        data=_data(shown) | _details(shown) | {"timeline": lines},
+        data=_data(shown) | _details(shown) | {"timeline": lines, "comments": said},
     )
 
 

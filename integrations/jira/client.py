@@ -6,6 +6,7 @@ Reads are tried again, writes never: the package would send a comment up to thre
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -14,18 +15,21 @@ import stamina
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from backlog.issue import Issue, Transition, Twin, Webhook
+from backlog.issue import Comment, Issue, Transition, Twin, Webhook
 from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
 from integrations.jira import search
 from integrations.jira.adf import to_document
 from integrations.jira.block import in_document, in_wiki
 from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of, issue_of, printable, read_time
+from integrations.jira.markdown import to_markdown
 from integrations.jira.names import Names
-from integrations.jira.wiki import to_wiki
+from integrations.jira.wiki import from_wiki, to_wiki
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMENTS = 50  # newest comments searched for ours
+NEWEST = 3  # comments of others that are shown here
+COMMENT_MAX = 2_000  # characters of one
 PROPERTY = "scrumbut"
 READ_ONLY = ("sprint", "epic")  # of [jira.fields]
 MARKER = "scrumbut.key"  # carries our key from an issue's or a comment's first moment
@@ -141,7 +145,7 @@ class JiraClient:
     def register_webhook(self, url: str, jql: str) -> None:
         """Have Jira tell that address of every change in scope, for 30 days."""
         events = ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted"]
-        wanted = {"events": events, "jqlFilter": _without_order(jql)}
+        wanted = {"events": events, "jqlFilter": search.without_order(jql)}
         self._write("POST", "webhook", {"url": url, "webhooks": [wanted]})
 
     def extend_webhooks(self, ids: Sequence[int]) -> None:
@@ -262,6 +266,19 @@ class JiraClient:
         """Markdown in the form that the server takes."""
         document = to_document(text, accounts)
         return document if self._cloud else to_wiki(document)
+
+    def comments(self, issue_id: str) -> list[Comment]:
+        """What others than ourselves said last on an issue, the oldest of it first."""
+        query = {"orderBy": "-created", "maxResults": COMMENTS}
+        page = self._read("GET", f"issue/{quote(issue_id, safe='')}/comment", params=query)
+        others = (raw for raw in page.get("comments", []) if account_of(raw.get("author")) != self.account)
+        return [self._comment(raw) for raw in islice(others, NEWEST)][::-1]
+
+    def _comment(self, raw: Mapping[str, Any]) -> Comment:
+        body, names = raw.get("body"), {account: name for name, account in self.people().by_owner.items()}
+        text = from_wiki(body) if isinstance(body, str) else to_markdown(body, names)
+        author = printable((raw.get("author") or {}).get("displayName"))
+        return Comment(str(raw["id"]), read_time(raw.get("created")), author, text[:COMMENT_MAX])
 
     def find_comment(self, issue_id: str, key: str, since: datetime) -> str | None:
         """The id of the comment that carries our key; None when none written since then does."""
