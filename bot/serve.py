@@ -65,8 +65,10 @@ def _connect_slack(settings: Settings, services: Services, running: ExitStack) -
 def _start_work(settings: Settings, services: Services, running: ExitStack) -> None:
     with services.database.write() as connection:
         queue.release_all(connection, services.now())
-        if services.roles.groups:  # nobody's role waits for the clock after a start
-            queue.defer(connection, f"roles:groups:{services.now().isoformat()}", "refresh_groups", {}, services.now())
+        # Nobody's role and no webhook waits for the clock after a start.
+        at_once = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
+        for task in (task for task, wanted in at_once.items() if wanted):
+            queue.defer(connection, f"{task}:{services.now().isoformat()}", task, {}, services.now())
     every = read_span(settings.sync.every)
     workers = Workers(services)
     workers.start()

@@ -166,6 +166,26 @@ def give_up(world: World) -> None:
         )
 
 
+def ask_for_more(world: World) -> None:
+    world.type('new "Char tokens"')
+    world.type("link EXP-1 ML-1")
+    world.jira.required_fields.append("components")
+
+
+def forget_webhook(world: World) -> None:
+    change(world, 'pat = "jira', 'webhook_secret = "hush"\npat = "jira')
+    world.jira.hooks.is_app = True
+
+
+def let_webhook_expire(world: World) -> None:
+    forget_webhook(world)
+    assert world.services.tracker
+    world.services.tracker.register_webhook("https://scrumbut.example.com/jira/webhook", "project = ML")
+    world.clock.at += timedelta(days=-25, hours=-12)
+    world.services.tracker.extend_webhooks([hook.id for hook in world.services.tracker.webhooks()])
+    world.clock.at = machine_clock()
+
+
 BROKEN: dict[str, tuple[Break, str]] = {
     "unknown key": (
         edit("channel =", "chanel ="),
@@ -211,6 +231,13 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "Jira's token": (expire_jira, "✗ Jira: it answered 401"),
     "JQL": (edit("project = ML", "projct = ML"), "✗ Jira: [jira] jql:"),
     "empty scope": (edit("project = ML", "project = NONE"), "! Jira: no issue is in the scope"),
+    "no such field": (
+        edit('sprint = "customfield_10020"', 'sprint = "Sprints"'),
+        '✗ mapping: Jira: it has no field named "Sprints". Give [jira.fields] sprint an id',
+    ),
+    "a screen": (ask_for_more, "! mapping: new Task in ML asks for components."),
+    "no webhook": (forget_webhook, "! webhook: none for https://scrumbut.example.com/jira/webhook"),
+    "webhook expires": (let_webhook_expire, "! webhook: it expires in 4 days."),
     "no file": (source("csv", "/nowhere.csv"), '✗ files: "/nowhere.csv" does not exist.'),
     "tracker down": (
         source("mlflow", f"http://127.0.0.1:{free_port()}"),

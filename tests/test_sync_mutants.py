@@ -42,7 +42,7 @@ MUTANTS = (
         "bot/flows/sync_backlog.py",
         "    except IntegrationError as error:\n        with services.database.write() as connection:\n",
         "    except IntegrationError as error:\n        with services.database.write() as connection:\n"
-        "            save_pulled_until(connection, start)\n",
+        "            save_pulled_until(connection, services.jql, start)\n",
         ("it converges", "the later change stands", "no edit vanishes"),
     ),
     Mutant(
