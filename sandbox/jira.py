@@ -250,7 +250,7 @@ class JiraSandbox:
              if verb == request.method and (match := pattern.fullmatch(path))), None,
         )  # fmt: skip
         name = found[0] if found else "unknown"
-        call = {"operation": name, "method": request.method, "path": path, "query": dict(request.query_params)}
+        call = {"operation": name, "method": request.method, "path": path, "query": _query(request)}
         self.calls.append(call | {"body": body})
         fault = self.faults.take(name)
         self._fault = fault
@@ -280,11 +280,11 @@ class JiraSandbox:
             if not self._signed_in(request) and name != "search":
                 raise Refusal(401, "Client must be authenticated to access this resource.")
             if name in HOOKS:
-                return HOOKS[name](self, match.groupdict(), dict(request.query_params), body)
+                return HOOKS[name](self, match.groupdict(), _query(request), body)
             if name in WRITES:
-                return WRITES[name](self, match.groupdict(), dict(request.query_params), body)
+                return WRITES[name](self, match.groupdict(), _query(request), body)
             signed_in = self._signed_in(request)
-            return OPERATIONS[name](self, match.groupdict(), dict(request.query_params), body, signed_in)
+            return OPERATIONS[name](self, match.groupdict(), _query(request), body, signed_in)
         except Refusal as refusal:
             return refusal.status, refusal.body
 
@@ -553,6 +553,12 @@ def document_text(document: Any) -> str:
     own = str(document.get("text", ""))
     inner = "".join(document_text(part) for part in document.get("content", ()))
     return own + inner + ("\n" if document.get("type") == "paragraph" else "")
+
+
+def _query(request: Request) -> Json:
+    """The query; a name that is given several times is a list, as a name with commas is."""
+    params = request.query_params
+    return {name: ",".join(params.getlist(name)) for name in params}
 
 
 def _status(name: str, category: str) -> Json:
