@@ -350,15 +350,17 @@ class Both(RuleBasedStateMachine):
         said = [document_text(comment["body"]) for comment in self.jira.comments("ML-1")]
         with self.services.database.read() as connection:
             ours = [e.issue_id for e in load_experiments(connection)]
-            unsure = outbox.count_by_state(connection).keys() & {outbox.UNKNOWN, outbox.DEAD}
+            states = outbox.count_by_state(connection)
+        unknown = states.get(outbox.UNKNOWN, 0)
+        named = unknown + states.get(outbox.DEAD, 0)
         for text in self.notes:
             count = sum(f"noted: {text}\n" in f"{words.strip()}\n" for words in said)
-            assert count == 1 or (count == 0 and unsure), f"one comment a note: {count} of {text}"
+            assert count == 1 or (count == 0 and named), f"one comment a note: {count} of {text}"
         made = [issue for issue in self.jira.issues() if issue["id"] not in ours]
-        assert not made, "one issue an experiment"
-        assert all(ours) or unsure, "one issue an experiment, or it is named"
+        assert len(made) <= unknown, "one issue an experiment"
+        assert ours.count("") <= named, "one issue an experiment, or it is named"
 
 
 TestBoth = Both.TestCase
-if settings.get_current_profile_name() == "default":
+if settings.get_current_profile_name() != "mutants":
     TestBoth.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

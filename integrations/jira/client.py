@@ -367,7 +367,8 @@ class JiraClient:
             return response.json() if response.content else {}
         except ValueError:
             what = "it answered something that is not JSON, perhaps a login page."
-            raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
+            # A proxy's page may stand in front of a Jira that took the write all the same.
+            raise IntegrationError("Jira", what, "Check [jira] url.", unknown=True) from None
 
 
 def _check_signed_in(response: requests.Response) -> None:
