@@ -105,7 +105,8 @@ def test_short_pages_are_read_to_the_end(pulling: Pulling) -> None:
 def test_a_round_that_fails_names_why_and_the_next_goes_on(pulling: Pulling, kind: str, told: str) -> None:
     if kind.endswith("token") and not pulling.jira.cloud:
         return  # Data Center has none
-    pulling.jira.faults.add("search", kind, times=3 if kind == "repeated_token" else 1, skip=2)
+    again = {"repeated_token": 3, "html": 4}.get(kind, 1)  # a page in place of an answer may pass, and is asked again
+    pulling.jira.faults.add("search", kind, times=again, skip=2)
     with pytest.raises(IntegrationError, match=told):
         pulling.pull()
     assert 10 <= pulling.known() < 40, "what came before is kept"
