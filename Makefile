@@ -25,16 +25,16 @@ demo: setup
 	@$(BIN)/scrumbut demo -o demo-out
 
 test: setup
-	$(BIN)/python -m pytest -q -m "not contract and not long"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not contract and not long"
 
 # Needs PostgreSQL and Prometheus (Debian's packages are enough; the tests start their own) and an environment with a real MLflow:
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
 test-contract: setup
-	$(BIN)/python -m pytest -q -m contract
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m contract
 
 # Minutes of work: the sync's engine over a thousand random histories, and the mutants that must fail them.
 test-long: setup
-	$(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -q -n auto -m long
 
 check: setup
 	$(BIN)/ruff format --check .
