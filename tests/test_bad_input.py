@@ -67,7 +67,7 @@ def test_an_expired_jira_token_is_not_read_as_an_empty_project(make_world: Calla
     world = make_world()
     world.jira.add_issue("ML", "Char tokens")
     world.jira.token = "another"
-    assert "Jira: it answered 401" in world.type("sync")
+    assert "Jira: it did not take the account" in world.type("sync")
     assert "Renew [jira] token" in world.type("sync")
 
 

@@ -153,6 +153,11 @@ class Both(RuleBasedStateMachine):
         self.later = self.fresh()
         self.jira.edit("ML-1", summary=self.later)
 
+    @rule()
+    def title_there_and_a_pull_before_the_index_knows(self) -> None:
+        self.title_there()
+        self.pull()
+
     @rule(labels=LABELS)
     def labels_here(self, labels: list[str]) -> None:
         self.fresh()
