@@ -56,6 +56,15 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What Jira says of an issue it has just made; the rest is not read yet."""
+
+    id: str
+    key: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One line of an issue's changelog, in the form in which fields are compared. `number` orders them; lines of one
     number were changed in one write, by the account `author`."""

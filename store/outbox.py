@@ -23,8 +23,8 @@ STUCK = (DEAD, UNKNOWN)  # a person decides
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One claimed row. `attempt` fences every later update; `doubtful` asks for a look-up before any sending,
-    `resent` tells that it was sent again without one."""
+    """One claimed row. `attempt` fences every later update; `doubtful` asks for a look-up before any sending, of what
+    was last sent at `sent_at`; `resent` tells that it was sent again without one."""
 
     id: int
     key: str
@@ -36,6 +36,7 @@ class Effect:
     deadline: datetime
     doubtful: bool
     resent: bool
+    sent_at: datetime
 
 
 def put(
@@ -83,13 +84,14 @@ def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: time
     row = connection.execute(select(table).where(due, ~held_back).order_by(table.c.id).limit(1)).mappings().first()
     if row is None:
         return None
+    sent_at = now if row["state"] == PENDING else row["sending_since"]  # a look-up sends nothing
     taken = connection.execute(
         update(table)
         .where(table.c.id == row["id"], table.c.attempt == row["attempt"], table.c.state == row["state"])
-        .values(state=SENDING, attempt=row["attempt"] + 1, sending_since=now, deadline=now + timeout)
+        .values(state=SENDING, attempt=row["attempt"] + 1, sending_since=sent_at, deadline=now + timeout)
         .returning(table.c.id)
     ).first()
-    return _effect(row, now + timeout) if taken else None
+    return _effect(row, sent_at, now + timeout) if taken else None
 
 
 def settle(
@@ -247,7 +249,7 @@ def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
     return min(times, default=None)
 
 
-def _effect(row: RowMapping, deadline: datetime) -> Effect:
+def _effect(row: RowMapping, sent_at: datetime, deadline: datetime) -> Effect:
     return Effect(
         id=row["id"],
         key=row["key"],
@@ -259,4 +261,5 @@ def _effect(row: RowMapping, deadline: datetime) -> Effect:
         deadline=deadline,
         doubtful=row["state"] == SENDING,
         resent=row["resent"],
+        sent_at=sent_at,
     )

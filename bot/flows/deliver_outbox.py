@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection
 
 from backlog.experiment import Kind
-from backlog.issue import Issue
+from backlog.issue import Issue, Made
 from bot.flows.announce import renew_card
 from bot.flows.link_issue import tie_created
 from bot.flows.mail_report import KIND as MAIL
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
-LOOKUPS = 2  # for a new issue, before it is made again
+INDEX_LAG = timedelta(minutes=10)  # how long a new issue may be missing from searches before it is made again
 ISSUE_TYPE = "Task"
 ISSUE = "jira:issue:"  # before the id, in the targets of what goes to an issue
 UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
@@ -379,13 +379,13 @@ def _create_issue(services: Services, effect: Effect) -> Result:
 def _find_created(services: Services, effect: Effect) -> Result | None:
     since = effect.created_at - timedelta(minutes=5)
     found = _jira(services).find_created(effect.payload["project"], effect.key, since)
-    if found is None and effect.attempt <= LOOKUPS:
-        # Jira's index lags behind its writes: nothing found once is not nothing.
+    if found is None and services.now() - effect.sent_at < INDEX_LAG:
+        # Jira's index lags behind its writes: nothing found is not nothing yet.
         raise IntegrationError("Jira", "the new issue is not in its index yet", unknown=True)
     return _linking(found) if found else None
 
 
-def _linking(issue: Issue) -> Result:
+def _linking(issue: Issue | Made) -> Result:
     return {"issue": issue.id, "key": issue.key, "url": issue.url}
 
 

@@ -15,7 +15,7 @@ import stamina
 from jira import JIRA
 from jira.exceptions import JIRAError
 
-from backlog.issue import Comment, Issue, Transition, Twin, Webhook
+from backlog.issue import Comment, Issue, Made, Transition, Twin, Webhook
 from backlog.merge import People
 from integrations.http import IntegrationError, read_retry_after
 from integrations.jira import search
@@ -232,12 +232,13 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}}
         self._write("POST", f"issue/{issue_id}/transitions", body | ({"fields": dict(fields)} if fields else {}))
 
-    def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Issue:
-        """A new issue that carries our key as a property from its first moment."""
+    def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Made:
+        """A new issue that carries our key as a property from its first moment. Nothing is read after it: a read that
+        fails would look as if nothing had been made."""
         body = {"project": {"key": project}, "issuetype": {"name": issue_type}, **self._jira_fields(fields)}
         marker = {"key": MARKER, "value": key}  # a plain text, as for comments
         answer = self._write("POST", "issue", {"fields": body, "properties": [marker]})
-        return self.fetch_issue(str(answer["id"]))
+        return Made(str(answer["id"]), str(answer["key"]), f"{self._url}/browse/{answer['key']}")
 
     def find_created(self, project: str, key: str, since: datetime) -> Issue | None:
         """The issue that carries our key among those made in a project since then, as far as the index knows."""
