@@ -30,9 +30,9 @@ test: setup
 # Needs PostgreSQL and Prometheus (Debian's packages are enough; the tests start their own) and an environment with a real MLflow:
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
 test-contract: setup
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m contract
+	$(BIN)/python -m pytest -q -m contract
 
-# Minutes of work: the sync's engine over a thousand random histories, and the mutants that must fail them.
+# Minutes of work: every real issue there and back, the sync over a thousand random histories, and its mutants.
 test-long: setup
 	$(BIN)/python -m pytest -q -n auto -m long
 

@@ -19,7 +19,7 @@ from tests.in_process import InProcess
 from tests.test_sync_machine import impatient
 
 MANY = 200
-pytestmark = pytest.mark.contract  # half a minute of work
+pytestmark = pytest.mark.long  # half a minute of work
 
 
 @pytest.mark.parametrize("denied", [False, True], ids=["looked up", "look-up denied"])

@@ -36,7 +36,7 @@ from tests import blockkit
 from tests.in_process import InProcess
 from tests.shared import shared_folder
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.long
 
 ANA = Caller("U0ANA", "ana")
 MOVED = "In Progress"
