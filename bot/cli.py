@@ -374,14 +374,23 @@ def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json:
 
 def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     from bot.terminal import to_json, to_text
-    from bot.verbs import Request, answer
+    from bot.verbs import Request, answer, help_for, split_line
 
+    if help_ := help_for(words):
+        typer.echo(to_text(help_))
+        return
+    asks = sys.stdin.isatty() and not as_json
     with _opened(config) as (settings, services):
-        said = answer(words, Request(services, _caller(settings)))
+        request = Request(services, _caller(settings), may_ask=asks)
+        said = answer(words, request)
+        if said.problem == "unsure":
+            label, line = said.offers[0]
+            typer.confirm(f"{to_text(said)}\n{label}?", abort=True, err=True)
+            said = answer(split_line(line), request)
     text = to_json(said) if as_json else to_text(said)
     if text:
         typer.echo(text, err=bool(said.problem) and not as_json)
-    raise typer.Exit({"": 0, "refused": 1, "wrong use": 2, "incomplete": 2}[said.problem])
+    raise typer.Exit({"": 0, "refused": 1, "unsure": 1, "wrong use": 2, "incomplete": 2}[said.problem])
 
 
 @contextmanager

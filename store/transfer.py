@@ -1,6 +1,7 @@
 """The whole backlog as plain rows, out of one database and into another that is empty.
 
-What belongs to a place rather than to the backlog stays behind: queue, outbox, schedules, posted messages, reports.
+What belongs to a place rather than to the backlog stays behind: queue, outbox, schedules, subscriptions and what people
+set for themselves, posted messages, written reports.
 """
 
 import json
@@ -10,7 +11,7 @@ from datetime import datetime
 from itertools import groupby, islice, zip_longest
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Float, Integer, Table, func, select, text
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Integer, Table, func, select, text
 
 from backlog.errors import BacklogError
 from backlog.experiment import replay
@@ -23,7 +24,7 @@ from store.tables import Instant, Json
 Row = tuple[str, Mapping[str, Any]]  # table, and its values as JSON has them
 CARRIED: tuple[Table, ...] = (
     tables.person, tables.goal, tables.metric, tables.issue, tables.experiment, tables.timeline, tables.series,
-    tables.reading, tables.rollup, tables.run_link,
+    tables.reading, tables.rollup, tables.run_link, tables.watch, tables.risk, tables.forecast,
 )  # fmt: skip
 OWN = (tables.goal, tables.metric, tables.experiment, tables.timeline)  # empty in an empty backlog
 BY_NAME = {table.name: table for table in CARRIED}
@@ -78,9 +79,11 @@ def _insert(connection: Connection, table: Table, rows: Iterator[Mapping[str, An
 
 
 def _continue_numbers(connection: Connection, table: Table) -> None:
-    if "id" in table.columns and isinstance(table.columns["id"].type, Integer):
-        following = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM {table.name}"
-        connection.execute(text(f"{following} HAVING max(id) IS NOT NULL"))
+    for key in table.primary_key:
+        if isinstance(key.type, Integer):  # a column that PostgreSQL does not number has no sequence, and that is NULL
+            sequence = f"pg_get_serial_sequence('{table.name}', '{key.name}')"
+            following = f"SELECT setval({sequence}, max({key.name})) FROM {table.name}"
+            connection.execute(text(f"{following} HAVING max({key.name}) IS NOT NULL"))
 
 
 def check_row(name: str, values: Mapping[str, Any]) -> None:
@@ -111,6 +114,8 @@ def _value(column: Column[Any], value: Any) -> Any:
         return _instant(column.name, value)
     if isinstance(kind, Json):
         json.dumps(value, allow_nan=False)
+        return value
+    if isinstance(kind, Boolean) and isinstance(value, bool):
         return value
     wanted = int if isinstance(kind, Integer | BigInteger) else float if isinstance(kind, Float) else str
     if isinstance(value, bool) or not isinstance(value, int | float if wanted is float else wanted):

@@ -161,6 +161,26 @@ def test_new_with_a_dry_run_shows_the_nearest_past_ones_and_creates_nothing(worl
     assert "1 experiment\n" in world.type("list")
 
 
+def test_new_shows_a_near_past_one_before_it_creates_and_goes_on_at_a_click(world: World) -> None:
+    run_whole_experiment(world)
+    said = world.type('new "Word-level tokens raise <recall> & \\"F1\\"" --goal churn --appetite M')
+    assert "Nothing is created yet; something like it is there." in said
+    assert "Like it: EXP-1 Char-level tokens raise recall (good: recall up 5 points, also for new users)" in said
+    assert "1 experiment\n" in world.type("list")
+    world.edge.click("Create it anyway", world.slack.ephemerals[-2].message)
+    world.settle()
+    shown = world.type("show EXP-2")
+    assert 'EXP-2 Word-level tokens raise <recall> & "F1"' in shown
+    assert ("churn" in shown, "appetite  M" in shown) == (True, True)
+
+
+def test_new_asks_nothing_where_the_past_one_is_named_or_another_is_meant(world: World) -> None:
+    run_whole_experiment(world)
+    assert "EXP-2 is on" in world.type('new "Word-level tokens raise recall" --follows EXP-1')
+    assert "EXP-3 is on" in world.type('new "Word-level tokens raise recall" --anyway')
+    assert "EXP-4 is on" in world.type('new "Focal loss for rare classes"')
+
+
 @pytest.mark.parametrize(
     ("line", "reads"),
     [

@@ -29,6 +29,9 @@ def told(world: World) -> World:
     world.type("note EXP-2 \"=HYPERLINK(1) 'quoted', new\nline; <!channel> \u202e\"")
     world.type('block EXP-2 "\'=labels" --until 2027-03-01')
     world.type("edit EXP-2 --learning 3 --impact 2 --confidence 5 --effort 1")
+    world.type('risk add churn "vendor data ends in May" --impact high')
+    world.type("watch recall --env dev --below 0.7")
+    world.type("risk ack 1 seen")
     return world
 
 
@@ -64,6 +67,8 @@ def test_what_is_imported_is_found_and_goes_on(told: World, make_world: Callable
     assert "EXP-2" in other.type("find focal")
     assert "EXP-3 is on the backlog" in other.type('new "Another"')
     assert "Noted on EXP-2." in other.type("note EXP-2 seen again")
+    assert "vendor data ends in May" in other.type("risk list churn")
+    assert "recall" in other.type("watch")
 
 
 def test_no_cell_of_the_csv_is_a_formula(told: World, tmp_path: Path) -> None:

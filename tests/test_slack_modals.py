@@ -53,6 +53,28 @@ def test_a_bare_new_asks_for_the_title_and_puts_the_idea_on_the_backlog(world: W
     assert "research" in world.type("show EXP-1")
 
 
+def test_a_new_one_that_is_near_a_past_one_shows_it_over_the_form_and_is_created_once(world: World) -> None:
+    framed(world)
+    world.type("new")
+    assert send(world, title="Word-level tokens raise recall", goal="churn", note="seen in a paper") == {}
+    asked = json.dumps(top(world).content, ensure_ascii=False)
+    assert "Like it: EXP-1 Char-level tokens raise recall (idea)" in asked
+    assert "1 experiment\n" in world.type("list")
+    assert send(world) == {}
+    assert "EXP-2 is on the backlog: Word-level tokens raise recall" in answered(world)
+    assert world.slack.views.stacks["U0ANA"] == []
+    assert "seen in a paper" in world.type("show EXP-2")
+
+
+def test_a_near_one_that_the_shortcut_asks_about_is_told_in_the_channel_that_was_chosen(world: World) -> None:
+    framed(world)
+    world.edge.shortcut("new_experiment")
+    send(world, title="Word-level tokens raise recall", channel="C0MGMT")
+    assert "Create it anyway" in json.dumps(top(world).content)
+    assert send(world) == {}
+    assert any("EXP-2 is on the backlog" in text for text in world.channel("ml-managers"))
+
+
 def test_frame_shows_the_last_state_and_says_only_what_changed(world: World) -> None:
     framed(world)
     world.type('frame EXP-1 --hypothesis "we believe" --metric recall --min-effect 0.01')

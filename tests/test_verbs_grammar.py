@@ -1,8 +1,13 @@
 """Lines as people type them, on phones too."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from backlog.experiment import Experiment
+from backlog.likeness import is_near
 from bot.verbs import exp, split_line
+from bot.verbs.grammar import join_words
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,23 @@ def test_the_verbs_of_the_main_job_are_all_there() -> None:
     assert below["goal"] >= {"add", "show"}
     assert below["metric"] >= {"add", "test"}
     assert below["report"] >= {"preview", "post"}
+
+
+@pytest.mark.parametrize("words", [["new", "a b", '--x "y" <z> & &amp;'], ["note", "EXP-1", "it's\tone\nline"], [""]])
+def test_a_line_joined_of_words_is_read_as_these_words(words: list[str]) -> None:
+    assert split_line(join_words(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("title", "near"),
+    [
+        ("Word-level tokens raise recall", True),
+        ("char level token for recall", True),
+        ("Recall", False),
+        ("Focal loss", False),
+        ("Char-level tokens raise recall by 5 points", False),
+    ],
+)
+def test_an_idea_is_near_another_when_it_shares_most_of_its_words_and_all_numbers(title: str, near: bool) -> None:
+    past = Experiment(1, "Char-level tokens raise recall", datetime(2026, 11, 23, tzinfo=UTC), "ana")
+    assert is_near(title, past) is near

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backlog import lifecycle
+from backlog.errors import BacklogError
 from backlog.experiment import Entry, Experiment, Kind, Stage, Wanted
 from backlog.gates import Evidence, warnings
 from bot.flows.announce import announce
@@ -57,6 +58,17 @@ class Changed:
     warnings: tuple[str, ...] = ()
 
 
+class NearPast(BacklogError):
+    """Something like it is there already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "Nothing is created yet; something like it is there.",
+            "Create it anyway with --anyway, or go on with what is there.",
+        )
+        self.key = key
+
+
 def create_experiment(
     services: Services,
     caller: Caller,
@@ -68,11 +80,15 @@ def create_experiment(
     parent: str = "",
     project: str = "",
     note: str = "",
+    near: str = "",
     dry_run: bool = False,
 ) -> Changed:
     """Put an idea on the backlog and its card into the channel, with a first note if there is one, and order its issue
-    where a Jira project is named; a dry run checks it and leaves nothing."""
+    where a Jira project is named; a dry run checks it and leaves nothing. Raises NearPast where `near` names one like
+    it that the person should see first."""
     with acting(services, caller) as connection:
+        if near:
+            raise NearPast(near)
         goal_key = find_goal(connection, goal).key if goal else ""
         parent_key = find_experiment(connection, parent).key if parent else ""
         entry = lifecycle.create(

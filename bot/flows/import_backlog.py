@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Float, Integer
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer
 
 from backlog.errors import BacklogError
 from bot.flows.export_backlog import JSON_LINES
@@ -102,6 +102,8 @@ def _value(column: Column[Any], cell: str) -> Any:
         return json.loads(cell)
     if isinstance(kind, Float):
         return float(cell)
+    if isinstance(kind, Boolean):
+        return {"True": True, "False": False}[cell]
     # An instant is an integer below, and a time in text here.
     if isinstance(kind, Integer | BigInteger):
         return int(cell)

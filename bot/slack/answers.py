@@ -36,10 +36,11 @@ def perform(services: Services, caller: Caller, words: Sequence[str], place: Pla
     """What a line does, said at once; a slow one goes to the queue and is answered later. Never raises; a delivery
     that was handled before does nothing and says nothing. `line` is how it was typed, for the later answer."""
     try:
-        return answer(words, Request(services, caller, may_defer=True, rows=TABLE_ROWS, channel=place.channel))
+        asked = Request(services, caller, may_defer=True, may_ask=True, rows=TABLE_ROWS, channel=place.channel)
+        return answer(words, asked)
     except Deferred:
-        asked = {"words": list(words), "line": line, "place": asdict(place)}
-        return LATER if _hand_over(services, caller, asked) else Answer("")
+        handed = {"words": list(words), "line": line, "place": asdict(place)}
+        return LATER if _hand_over(services, caller, handed) else Answer("")
     except AlreadyDone:
         return Answer("")
     except Exception:

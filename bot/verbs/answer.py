@@ -21,14 +21,15 @@ class Table:
         return "\n".join([*lines, f"… and {hidden} more"] if hidden else lines)
 
 
-Problem = Literal["", "refused", "wrong use", "incomplete"]
+Problem = Literal["", "refused", "wrong use", "incomplete", "unsure"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer: a first line, facts under it, a table, more lines, and `data` for scripts (`--json`).
 
-    `problem` marks a refusal, "incomplete" one that only lacks words, and `about` is the parameter it is about, where
+    `problem` marks a refusal, "incomplete" one that only lacks words, "unsure" one that asks first: the first of the
+    `offers` is then the line that does it. `about` is the parameter it is about, where
     that is known; `offers` are lines that could be typed next, each with its label; `message` is a report ready for
     Slack as {"text", "blocks"}, where one was asked for. All text is plain: a surface must not read markup into it.
     """

@@ -8,6 +8,7 @@ import click
 
 from backlog.errors import BacklogError, Incomplete
 from backlog.experiment import Experiment, Kind, Stage
+from backlog.likeness import is_near
 from backlog.policy import APPETITE_DAYS
 from backlog.priority import SCORES, priority_of
 from bot.flows import change_experiment as flow
@@ -18,7 +19,7 @@ from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
 from bot.flows.subscribe import default_goal
 from bot.verbs.answer import Answer
-from bot.verbs.grammar import Deferred, Request, exp
+from bot.verbs.grammar import Deferred, Request, exp, join_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 pass_request = click.make_pass_decorator(Request)
@@ -44,21 +45,34 @@ def text_argument(name: str, required: bool = True) -> Callable[[F], F]:
 @click.option("--jira", "project", default="", help="Make an issue for it in this Jira project.")
 @click.option("--follows", "parent", default="", help="The experiment it follows from.")
 @click.option("--note", default="", help="A first note that goes with it.")
+@click.option("--anyway", is_flag=True, help="Create it although something like it is there.")
 @click.option("--dry-run", is_flag=True, help="Only show the nearest past ones; nothing is created.")
 @pass_request
-def new(request: Request, /, title: tuple[str, ...], dry_run: bool, **fields: Any) -> Answer:
+def new(request: Request, /, title: tuple[str, ...], anyway: bool, dry_run: bool, **fields: Any) -> Answer:
     """Put an idea on the backlog: /exp new "Char-level tokens raise recall" """
-    fields["goal"] = fields["goal"] or default_goal(request.services, request.channel)
     past = find_past(request.services, " ".join(title), every_word=False, limit=SIMILAR)
     similar = [f"Like it: {s.experiment.key} {s.experiment.title}{_found(s)}" for s in past]
+    line = join_words(["new", *_given(**fields), "--anyway", "--", *title])
+    fields["goal"] = fields["goal"] or default_goal(request.services, request.channel)
     given = {**fields, "kind": Kind(fields["kind"]), "appetite": fields["appetite"] or "", "dry_run": dry_run}
-    done = flow.create_experiment(request.services, request.caller, " ".join(title), **given)
+    asks = request.may_ask and not (anyway or dry_run or fields["parent"])
+    near = next((s.experiment.key for s in past if asks and is_near(" ".join(title), s.experiment)), "")
+    try:
+        done = flow.create_experiment(request.services, request.caller, " ".join(title), near=near, **given)
+    except flow.NearPast as first:
+        offers = (("Create it anyway", line), (f"Show {first.key}", f"show {first.key}"))
+        return Answer(first.what, more=(*similar, first.remedy), offers=offers, problem="unsure")
     key = done.experiment.key
     if dry_run:
         nearest = similar or ["Nothing like it was tried before."]
         return Answer(f"Nothing is created. It would be {key}: {done.experiment.title}", more=(*nearest,), data=None)
     follow = f'/exp frame {key} --hypothesis "we believe … will result in … we will know when …"'
     return said(done, f"{key} is on the backlog: {done.experiment.title}", *similar, f"Next: {follow}")
+
+
+def _given(**fields: Any) -> list[str]:
+    options = {option.name: option.opts[0] for option in new.params if isinstance(option, click.Option)}
+    return [f"{options[name]}={value}" for name, value in fields.items() if value]
 
 
 def _found(shown: Shown) -> str:

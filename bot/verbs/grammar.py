@@ -24,18 +24,21 @@ TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
 USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 LINK = re.compile(r"<(?:https?|mailto):[^|>]*\|([^>]*)>|<((?:https?|mailto):[^>]*)>")
+QUOTED = frozenset(' \t\n"&<>')  # a word with one of them is quoted in a line
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # nobody types them, and no database need hold them
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, whether a slow verb may be answered later instead of at once, how many rows of a list the surface
-    shows at once (None for all), and the channel where it was typed, empty on the command line."""
+    """Who asks, whether a slow verb may be answered later instead of at once, whether the person can be asked back
+    before something is done, how many rows of a list the surface shows at once (None for all), and the channel where it
+    was typed, empty on the command line."""
 
     services: Services
     caller: Caller
     may_defer: bool = False
+    may_ask: bool = False
     rows: int | None = None
     channel: str = ""
 
@@ -130,6 +133,17 @@ def split_line(line: str) -> list[str]:
     return [match[2] if match[1] is None else match[1].replace('\\"', '"') for match in TOKEN.finditer(text)]
 
 
+def join_words(words: Sequence[str]) -> str:
+    """The line that `split_line` reads as these words."""
+    return " ".join(word if word and QUOTED.isdisjoint(word) else _quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    for entity, char in reversed(ENTITIES):
+        word = word.replace(char, entity)
+    return '"' + word.replace('"', '\\"') + '"'
+
+
 def without_controls(text: str) -> str:
     """The text with a space for every control character but line breaks and tabs."""
     return CONTROL.sub(" ", text)
@@ -184,6 +198,23 @@ def answer(words: Sequence[str], request: Request) -> Answer:
         return refusal(_with_names(error.what, request), error.remedy, problem)
     except IntegrationError as error:
         return refusal(f"{error.service}: {error.what}", error.remedy)
+
+
+def help_for(words: Sequence[str]) -> Answer | None:
+    """What a line that only asks for help is answered with; it needs no services. None for any other line."""
+    if not words or words[0].lower() == "help":
+        return menu()
+    found: click.Command = exp
+    context, rest = click.Context(exp, info_name="/exp"), list(words)
+    try:
+        while rest and isinstance(found, Verbs):
+            name, found, rest = found.resolve_command(context, rest)
+            context = found.make_context(name, list(rest), parent=context)
+    except HelpAsked as asked:
+        return Answer(asked.usage)
+    except click.ClickException:
+        return None
+    return None
 
 
 def _with_names(what: str, request: Request) -> str:

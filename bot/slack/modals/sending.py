@@ -12,14 +12,14 @@ from slack_bolt import Ack, App
 from backlog.errors import BacklogError
 from bot.flows.services import Caller
 from bot.slack.answers import LATER, Place, perform, tell
-from bot.slack.blocks import Block, answer_blocks, paragraph
+from bot.slack.blocks import Block, answer_blocks, paragraph, plain
 from bot.slack.buttons import clicked
 from bot.slack.desk import Desk, Payload, told
 from bot.slack.modals import trial
 from bot.slack.modals.fields import SEARCHED, in_words, read_state, words_of
 from bot.slack.modals.forms import SUBJECT, Form, Part, form_of
 from bot.slack.modals.opening import FORM, draw_form, say, subject_of
-from bot.verbs import Answer
+from bot.verbs import Answer, split_line
 from integrations.http import IntegrationError
 
 ERROR_MAX = 300  # characters under a field
@@ -113,11 +113,24 @@ def _carry_out(desk: Desk, caller: Caller, sent: Sent, body: Payload) -> Block:
             continue
         words = _words(desk, sent, part)
         said = perform(desk.services, _once(caller, words), words, sent.place)
+        if said.problem == "unsure":
+            return _ask_first(said, body, sent)
         if said.problem:
             return _errors(sent, part, said)
         if isinstance(said.data, dict) and "key" in said.data:
             sent = replace(sent, meta={**sent.meta, "key": said.data["key"]})
     return _finish(desk, caller, said, body, sent.place)
+
+
+def _ask_first(said: Answer, body: Payload, sent: Sent) -> Block:
+    """Show over the modal what the person should see first; sending that does it, going back leaves all as it was."""
+    (label, line), chosen = said.offers[0], told(body, "response_urls", 0, "response_url")
+    asked = {"url": chosen, "open": "yes"} if chosen else {"url": sent.meta.get("url", "")}
+    held = json.dumps({"words": split_line(line), "channel": sent.meta.get("channel", ""), **asked})
+    if len(held) > trial.METADATA_MAX:
+        return _errors(sent, sent.form.parts[0], replace(said, more=(*said.more, "That is too long for a form.")))
+    view = say(sent.form.title, *answer_blocks(said)) | {"submit": plain(label, 24), "close": plain("Back")}
+    return {"response_action": "push", "view": {**view, "callback_id": trial.WORDS, "private_metadata": held}}
 
 
 def _is_filled(desk: Desk, sent: Sent, part: Part) -> bool:
@@ -175,7 +188,7 @@ def _finish(desk: Desk, caller: Caller, said: Answer, body: Payload, place: Plac
 
 
 def _place_of(meta: Mapping[str, str]) -> Place:
-    return Place(meta.get("channel", ""), meta.get("url", ""))
+    return Place(meta.get("channel", ""), meta.get("url", ""), open=meta.get("open") == "yes")
 
 
 def choose_subject(desk: Desk, caller: Caller, body: Payload) -> None:
