@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, delete, func, select, update
 
 from backlog.metric import Aggregation
 from store.dialect import insert
@@ -17,6 +17,7 @@ from store.tables import EPOCH, metric, reading, rollup, series
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ROWS = 10_000  # that one transaction takes together, so that people's commands need not wait for its end
+SERIES = 500  # of how many series at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +43,81 @@ def save_late(connection: Connection, readings: Sequence[LateReading]) -> None:
         _save(connection, _merged(values, span), counts=False)
 
 
-def thin_readings(connection: Connection, before: datetime) -> int:
-    """Bring one slice of the readings before that hour into hours; returns how many readings were taken together, 0
-    when nothing is left to do."""
-    old = (reading.c.series_id == series.c.id, reading.c.at < before)
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one transaction took together: how many rows, and the series to go on with, None at the end."""
+
+    rows: int
+    rest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """What grows old, into spans how long, and the series' column that says up to where it has."""
+
+    table: Table
+    own: tuple[ColumnElement[bool], ...]
+    span: timedelta
+    until: Column[Any]
+
+
+_READINGS = _Level(reading, (), HOUR, series.c.hours_until)
+_HOURS = _Level(rollup, (rollup.c.span == int(HOUR.total_seconds()),), DAY, series.c.days_until)
+
+
+def thin_readings(connection: Connection, before: datetime, start: int = 0) -> Slice:
+    """Bring readings before that hour into hours, as many as one transaction should, from the series `start` on."""
+    return _thin(connection, _READINGS, before, start)
+
+
+def thin_hours(connection: Connection, before: datetime, start: int = 0) -> Slice:
+    """Bring hours before that day into days, in the same way."""
+    return _thin(connection, _HOURS, before, start)
+
+
+def _thin(connection: Connection, level: _Level, before: datetime, start: int) -> Slice:
+    waiting = _waiting(connection, level, before, start)
+    if not waiting:
+        return Slice(0, None)
+    rows = _old(connection, level, waiting, before, ROWS)
+    until, rest = dict.fromkeys(waiting, before), waiting[-1] + 1
+    if len(rows) == ROWS:  # what is left of its last series is for the next transaction
+        rest = rows[-1]["series_id"]
+        end = _whole(rows[-1]["at"], level.span)
+        if rest == rows[0]["series_id"] and end <= rows[0]["at"]:  # more in one span than a transaction should take
+            end = _whole(rows[0]["at"], level.span) + level.span
+            rows = _old(connection, level, [rest], end, None)
+        until = {one: before for one in waiting if one < rest} | {rest: end}
+    taken = [row for row in rows if row["series_id"] in until and row["at"] < until[row["series_id"]]]
+    _save(connection, _merged(taken, level.span), counts=True)
+    for end in set(until.values()):
+        done = [one for one, its_end in until.items() if its_end == end]
+        table = level.table
+        connection.execute(delete(table).where(table.c.series_id.in_(done), table.c.at < end, *level.own))
+        known = level.until.is_(None) | (level.until < end)
+        connection.execute(update(series).where(series.c.id.in_(done), known).values({level.until: end}))
+    return Slice(len(taken), rest)
+
+
+def _waiting(connection: Connection, level: _Level, before: datetime, start: int) -> list[int]:
+    """The next series that have something old; those under a quantile never have."""
     kept = metric.c.aggregation == Aggregation.QUANTILE.value
-    series_id = connection.scalar(
-        select(series.c.id)
-        .join(metric, metric.c.id == series.c.metric_id)
-        .where(~kept, select(reading.c.at).where(*old).correlate(series).exists())
-        .limit(1)
-    )
-    if series_id is None:
-        return 0
-    own = (reading.c.series_id == series_id, reading.c.at < before)
-    query = select(reading).where(*own).order_by(reading.c.at, reading.c.step)
-    rows = connection.execute(query.limit(ROWS)).all()
-    until = _whole(rows[-1].at, HOUR) if len(rows) == ROWS else before
-    if until <= rows[0].at:  # more readings in one hour than a slice holds
-        until = _whole(rows[0].at, HOUR) + HOUR
-        rows = connection.execute(query.where(reading.c.at < until)).all()
-    taken = [_of_reading(row.series_id, row.at, row.step, row.value) for row in rows if row.at < until]
-    _save(connection, _merged(taken, HOUR), counts=True)
-    connection.execute(delete(reading).where(reading.c.series_id == series_id, reading.c.at < until))
-    _advance(connection, series_id, series.c.hours_until, until)
-    return len(taken)
+    old = select(level.table.c.at).where(level.table.c.series_id == series.c.id, level.table.c.at < before, *level.own)
+    query = select(series.c.id).join(metric, metric.c.id == series.c.metric_id)
+    query = query.where(~kept, series.c.id >= start, old.correlate(series).exists())
+    return list(connection.scalars(query.order_by(series.c.id).limit(SERIES)))
 
 
-def thin_hours(connection: Connection, before: datetime) -> int:
-    """Bring one series' hours before that day into days; returns how many hours there were, 0 when nothing is left."""
-    old = (rollup.c.span == _seconds(HOUR), rollup.c.at < before)
-    series_id = connection.scalar(select(rollup.c.series_id).where(*old).limit(1))
-    if series_id is None:
-        return 0
-    own = (rollup.c.series_id == series_id, *old)
-    hours = [dict(row) for row in connection.execute(select(rollup).where(*own).order_by(rollup.c.at)).mappings()]
-    _save(connection, _merged(hours, DAY), counts=True)
-    connection.execute(delete(rollup).where(*own))
-    _advance(connection, series_id, series.c.days_until, before)
-    return len(hours)
+def _old(
+    connection: Connection, level: _Level, ids: Sequence[int], before: datetime, most: int | None
+) -> list[dict[str, Any]]:
+    """What is old of those series as spans, in the order of time within each."""
+    at, step = level.table.c.at, level.table.c["step" if level.table is reading else "last_step"]
+    query = select(level.table).where(level.table.c.series_id.in_(ids), at < before, *level.own)
+    rows = connection.execute(query.order_by(level.table.c.series_id, at, step).limit(most))
+    if level.table is reading:
+        return [_of_reading(row.series_id, row.at, row.step, row.value) for row in rows]
+    return [dict(row) for row in rows.mappings()]
 
 
 def _whole(at: datetime, span: timedelta) -> datetime:
@@ -131,8 +168,3 @@ def _save(connection: Connection, rows: Sequence[dict[str, Any]], *, counts: boo
         changes |= {name: case((later, given[name]), else_=rollup.c[name]) for name in ("last_at", "last_step", "last")}
     keys = ["series_id", "span", "at"]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
-
-
-def _advance(connection: Connection, series_id: int, column: ColumnElement[Any], until: datetime) -> None:
-    known = (column.is_(None)) | (column < until)
-    connection.execute(update(series).where(series.c.id == series_id, known).values({column: until}))

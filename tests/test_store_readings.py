@@ -15,6 +15,7 @@ from bot.flows.services import Retention, Services
 from bot.flows.thin_readings import Thinned, thin_all
 from store.database import Database, open_database
 from store.metrics import add_metric, all_run_values, run_values, save_found, save_readings
+from store.retention import ROWS, thin_readings
 from store.tables import reading, rollup
 
 START = datetime(2026, 1, 1, 7, 30, tzinfo=UTC)
@@ -153,6 +154,32 @@ def test_more_readings_in_one_hour_than_a_slice_holds_are_one_hour(database: Dat
     assert thin(database, START + timedelta(days=31)).readings == 12_000
     assert (count(database), count(database, 3600)) == (0, 1)
     assert worth(database, metric)["r1"].value == pytest.approx(0.5, abs=0.001)
+
+
+def test_many_short_runs_grow_old_in_few_transactions(database: Database) -> None:
+    metric = add(database, Aggregation.MEAN)
+    with database.write() as connection:
+        short = [Reading(START + timedelta(minutes=n), n / 1_200, f"r{n:04}") for n in range(1_200)]
+        save_readings(connection, metric, short, {})
+    slices, start = 0, 0
+    while start is not None:
+        with database.write() as connection:
+            taken = thin_readings(connection, START + timedelta(days=1), start)
+        slices, start = slices + bool(taken.rows), taken.rest
+    assert (slices, count(database), count(database, 3600)) == (3, 0, 1_200)
+
+
+def test_thinning_that_was_killed_between_two_transactions_is_ended_by_the_next(database: Database) -> None:
+    metric = add(database, Aggregation.MEAN)
+    values = [n / 15_000 for n in range(15_000)]
+    for run in ("r1", "r2"):
+        save(database, metric, *values, run=run, every=timedelta(seconds=10))
+    with database.write() as connection:
+        first = thin_readings(connection, START + timedelta(days=9))
+    assert 0 < first.rows <= ROWS
+    assert thin(database, START + timedelta(days=45)).readings == 30_000 - first.rows
+    assert count(database) == 0
+    assert [run.value for run in worth(database, metric).values()] == pytest.approx([sum(values) / 15_000] * 2)
 
 
 def test_runs_on_another_evaluation_set_are_left_out(database: Database) -> None:

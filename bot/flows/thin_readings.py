@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot.flows.services import Services
-from store.retention import DAY, HOUR, thin_hours, thin_readings
+from store.retention import DAY, HOUR, Slice, thin_hours, thin_readings
 from store.tables import EPOCH
 
 
@@ -27,11 +27,11 @@ def thin_all(services: Services) -> Thinned:
     return Thinned(_work_off(services, thin_readings, hour), _work_off(services, thin_hours, day))
 
 
-def _work_off(services: Services, step: Callable[[Connection, datetime], int], before: datetime) -> int:
-    done = 0
-    while True:
+def _work_off(services: Services, step: Callable[[Connection, datetime, int], Slice], before: datetime) -> int:
+    done: int = 0
+    start: int | None = 0
+    while start is not None:
         with services.database.write() as connection:
-            count = step(connection, before)
-        if not count:
-            return done
-        done += count
+            taken = step(connection, before, start)
+        done, start = done + taken.rows, taken.rest
+    return done
