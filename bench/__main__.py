@@ -30,7 +30,7 @@ from bench.floors.judging import read_worths
 from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
 from bench.judging import EXPERIMENTS as JUDGED
-from bench.judging import fill_readings, judge
+from bench.judging import TICKS, fill_readings, judge, tick_times
 from bench.measured import Measured, compare
 from bench.pulls import pulls
 from bot.config import Settings, load_settings
@@ -46,6 +46,7 @@ from store.metrics import add_metric, mark_polled, save_readings
 
 POLLS = 5  # each takes a while
 SECRET = "0123456789abcdef0123456789abcdef"
+GROWTH = 1.5  # of a tick's time while a hundred times as much is stored
 EXPERIMENTS, READINGS = 500, 20_000
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -54,7 +55,7 @@ def main() -> int:
     """Measure everything; returns the exit code."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        measures = (acks, backlogs, pulls, polls, judgements, reports, large_reports)
+        measures = (acks, backlogs, pulls, polls, judgements, ticks, reports, large_reports)
         lines = [line for measure in measures for line in measure(folder, running)]
     out = Path("bench-out/bench.json")
     out.parent.mkdir(exist_ok=True)
@@ -117,6 +118,19 @@ def judgements(folder: Path, running: ExitStack) -> Iterator[Measured]:
     floor = partial(_seconds, partial(read_worths, folder / "judge.db"))
     yield compare(f"judging {JUDGED:,} experiments with 1,000,000 readings", ours, floor, "s", None)
     services.database.close()
+
+
+def ticks(folder: Path, running: ExitStack) -> Iterator[Measured]:
+    """A poll with 1,000 new readings and the hourly look, over 1,000,000 stored readings beside over 10,000."""
+    seconds = {}
+    for steps in (1, 100):
+        _, services = _open(folder, f"ticks-{steps}", "http://127.0.0.1:9")
+        fill_readings(services, NOW, steps)
+        seconds[steps * 10_000] = median(tick_times(services, NOW))
+        services.database.close()
+    few, many = (seconds[stored] for stored in sorted(seconds))
+    name = "a tick, 1,000,000 readings stored"
+    yield Measured(name, many, few, many / few, "s", GROWTH, TICKS, many / few <= GROWTH)
 
 
 def reports(folder: Path, running: ExitStack) -> Iterator[Measured]:

@@ -4,12 +4,11 @@ Best, last and mean are aggregated by the database, over both; a quantile needs 
 are never rolled up.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import (
@@ -29,7 +28,18 @@ from backlog.cadence import read_span
 from backlog.metric import Aggregation, Better, Metric
 from store.tables import Instant, reading, rollup, series
 
-Worth = tuple[datetime, float]  # the time of the last reading, and the value; NaN where none was finite
+SLICE = 1_000  # series a statement
+
+
+class Worth(NamedTuple):
+    """What a series is worth: the time and step of its last reading, the sum and count of its finite ones, and the
+    value; None where none was finite."""
+
+    last_at: datetime
+    last_step: int
+    total: float
+    finite: int
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,16 @@ class _Span:
         )
 
 
-def worth_of_series(connection: Connection, metric: Metric, experiment: int | None) -> dict[int, Worth]:
-    """By series id, under the metric's aggregation and window; only one experiment's where its number is given."""
-    own = [series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment]
+def worth_of_series(connection: Connection, metric: Metric, ids: Sequence[int]) -> dict[int, Worth]:
+    """By series id, those of the metric given, under its aggregation and window; series without readings are left
+    out."""
+    found: dict[int, Worth] = {}
+    for start in range(0, len(ids), SLICE):
+        found |= _worths(connection, metric, series.c.id.in_(ids[start : start + SLICE]))
+    return found
+
+
+def _worths(connection: Connection, metric: Metric, own: ColumnElement[bool]) -> dict[int, Worth]:
     if metric.aggregation is Aggregation.QUANTILE:
         return _quantiles(connection, metric, own)
     spans: dict[int, _Span] = {}
@@ -65,20 +82,21 @@ def worth_of_series(connection: Connection, metric: Metric, experiment: int | No
     for series_id, *values in (row for query in queries for row in connection.execute(query)):
         span = _Span(*values)
         spans[series_id] = spans[series_id].joined(span) if series_id in spans else span
-    return {series_id: (span.last_at, _value(metric, span)) for series_id, span in spans.items()}
+    return {
+        series_id: Worth(span.last_at, span.last_step, span.total, span.finite, _value(metric, span))
+        for series_id, span in spans.items()
+    }
 
 
-def _value(metric: Metric, span: _Span) -> float:
+def _value(metric: Metric, span: _Span) -> float | None:
     if metric.aggregation is Aggregation.LAST:
-        value = span.last
-    elif metric.aggregation is Aggregation.MEAN:
-        value = span.total / span.finite if span.finite else None
-    else:
-        value = span.high if metric.better is Better.UP else span.low
-    return math.nan if value is None else value
+        return span.last
+    if metric.aggregation is Aggregation.MEAN:
+        return span.total / span.finite if span.finite else None
+    return span.high if metric.better is Better.UP else span.low
 
 
-def _raw(metric: Metric, own: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _raw(metric: Metric, own: ColumnElement[bool]) -> Select[Any]:
     value = reading.c.value
     joined = series.join(reading, reading.c.series_id == series.c.id)
     # Bounds are those of the primary key: the last row of each series is found without reading the others.
@@ -89,20 +107,20 @@ def _raw(metric: Metric, own: Sequence[ColumnElement[bool]]) -> Select[Any]:
         at = last.with_only_columns(reading.c.at).scalar_subquery()
         nothing: tuple[Any, ...] = tuple(literal_column(value) for value in ("NULL", "NULL", "0", "0"))
         query = select(series.c.id, at, step.scalar_subquery(), newest.scalar_subquery(), *nothing)
-        return query.where(*own, at.is_not(None))
+        return query.where(own, at.is_not(None))
     sums = func.min(value), func.max(value), func.coalesce(func.sum(value), 0.0), func.count(value)
     query = select(series.c.id, func.max(reading.c.at), literal_column("0"), literal_column("NULL"), *sums)
-    return query.select_from(joined).where(*own, _within(metric, reading.c.at)).group_by(series.c.id)
+    return query.select_from(joined).where(own, _within(metric, reading.c.at)).group_by(series.c.id)
 
 
-def _rolled(metric: Metric, own: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _rolled(metric: Metric, own: ColumnElement[bool]) -> Select[Any]:
     joined = series.join(rollup, rollup.c.series_id == series.c.id)
     order = (rollup.c.last_at.desc(), rollup.c.last_step.desc())
     rank = func.row_number().over(partition_by=rollup.c.series_id, order_by=order).label("rank")
     columns = [
         rollup.c[name] for name in ("series_id", "last_at", "last_step", "last", "low", "high", "total", "finite")
     ]
-    where = (*own, series.c.hours_until.is_not(None), _within(metric, rollup.c.last_at))
+    where = (own, series.c.hours_until.is_not(None), _within(metric, rollup.c.last_at))
     spans = select(*columns, rank).select_from(joined).where(*where).subquery()
     newest = func.max(case((spans.c.rank == 1, spans.c.last)))
     steps = func.max(case((spans.c.rank == 1, spans.c.last_step)))
@@ -121,10 +139,10 @@ def _within(metric: Metric, at: ColumnElement[datetime]) -> ColumnElement[bool]:
     return type_coerce(at, BigInteger) > type_coerce(end, BigInteger) - int(span)
 
 
-def _quantiles(connection: Connection, metric: Metric, own: Sequence[ColumnElement[bool]]) -> dict[int, Worth]:
+def _quantiles(connection: Connection, metric: Metric, own: ColumnElement[bool]) -> dict[int, Worth]:
     joined = series.join(reading, reading.c.series_id == series.c.id)
     columns = (series.c.id, type_coerce(reading.c.at, Instant), reading.c.value)
-    query = select(*columns).select_from(joined).where(*own, _within(metric, reading.c.at))
+    query = select(*columns).select_from(joined).where(own, _within(metric, reading.c.at))
     rows = connection.execute(query.order_by(series.c.id, reading.c.at).execution_options(yield_per=10_000))
     return {series_id: _quantile(metric, group) for series_id, group in groupby(rows, key=lambda row: row[0])}
 
@@ -136,4 +154,5 @@ def _quantile(metric: Metric, rows: Iterable[Any]) -> Worth:
         if value is not None:
             values.append(value)
     assert last is not None  # a group has a row
-    return last, float(np.quantile(values, metric.quantile or 0.5)) if values else math.nan
+    value = float(np.quantile(values, metric.quantile or 0.5)) if values else None
+    return Worth(last, 0, 0.0, len(values), value)

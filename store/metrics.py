@@ -5,11 +5,12 @@ database, so reports cost by runs, not by readings.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, select, true, update
+from sqlalchemy import Connection, RowMapping, Select, case, func, literal, select, true, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
@@ -17,14 +18,18 @@ from backlog.evaluation import comparable_runs
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from store.aggregates import worth_of_series
 from store.dialect import insert
-from store.retention import LateReading, save_late
+from store.retention import DAY, HOUR, LateReading, save_late
 from store.run_links import linked_runs
-from store.tables import Instant, reading, rollup, run_link, series, source_state
+from store.tables import Instant, reading, rollup, run_link, series, source_state, worth
 from store.tables import metric as table
+from store.worths import Fresh, add_to_worths, forget_worths
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
+TOGETHER = 50  # series whose latest points one statement reads, below SQLite's limit on parts
+LATEST = datetime.max.replace(tzinfo=UTC)  # stands for a series whose last reading is not known yet
 
 T = TypeVar("T")
+Level = Callable[[int, datetime | None, int], Select[Any]]  # one series' latest points, single or taken together
 
 
 class Saved(NamedTuple):
@@ -99,7 +104,7 @@ def save_found(
     time that is kept by the hour or day only counts for the extremes there: it may be in them already.
     """
     known = _series(connection, found, experiments)
-    rows: dict[tuple[int, datetime, int], dict[str, object]] = {}
+    rows: dict[tuple[int, datetime, int], dict[str, Any]] = {}
     late: list[LateReading] = []
     for metric, readings in found:
         for r in readings:
@@ -110,7 +115,13 @@ def save_found(
             else:
                 rows[own.id, r.at, r.step] = {"series_id": own.id, "at": r.at, "step": r.step, "value": value}
     save_late(connection, late)
-    return Saved(sum(_upsert(connection, chunk) for chunk in _slices(list(rows.values()))), len(late))
+    fresh = _insert(connection, list(rows.values()))
+    again = [row for key, row in rows.items() if key not in fresh]
+    corrected = _correct(connection, again)
+    by_series = {known[metric.id, r.run].id: metric for metric, readings in found for r in readings}
+    add_to_worths(connection, by_series, (Fresh(*key, rows[key]["value"]) for key in fresh))
+    forget_worths(connection, {reading.series_id for reading in late} | set(corrected))
+    return Saved(len(fresh) + len(corrected), len(late))
 
 
 def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: datetime, since: datetime) -> None:
@@ -155,14 +166,22 @@ def attach_runs(connection: Connection, tag: str, experiment: int) -> None:
     connection.execute(update(series).where(*own).values(experiment=experiment))
 
 
-def _upsert(connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[tuple[int, datetime, int]]:
+    """Store those that are not known yet; returns their keys."""
+    statement = insert(connection, reading).on_conflict_do_nothing()
+    statement = statement.returning(reading.c.series_id, reading.c.at, reading.c.step)
+    return {tuple(row) for chunk in _slices(rows) for row in connection.execute(statement, chunk)}
+
+
+def _correct(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Overwrite known readings that have another value now; returns the series of each."""
     statement = insert(connection, reading)
     statement = statement.on_conflict_do_update(
         index_elements=["series_id", "at", "step"],
         set_={"value": statement.excluded.value},
         where=reading.c.value.is_distinct_from(statement.excluded.value),
     ).returning(reading.c.series_id)
-    return len(connection.execute(statement, rows).all())
+    return [series_id for chunk in _slices(rows) for series_id in connection.scalars(statement, chunk)]
 
 
 def _slices(rows: Sequence[T]) -> Iterable[Sequence[T]]:
@@ -180,15 +199,19 @@ def run_values(connection: Connection, metric: Metric, experiment: int | None = 
 
 def all_run_values(connection: Connection, metric: Metric, experiment: int | None = None) -> list[RunValue]:
     """The same with the runs that were measured on another evaluation set."""
-    worths = worth_of_series(connection, metric, experiment)
-    rows = connection.execute(select(series).where(*_own(metric, experiment))).mappings()
-    return [
-        RunValue(
-            row["run"], *worths[row["id"]], f"EXP-{row['experiment']}" if row["experiment"] else "", row["eval_set"]
-        )
-        for row in rows
-        if row["id"] in worths
-    ]
+    columns = (series.c.id, series.c.run, series.c.experiment, series.c.eval_set, worth.c.last_at, worth.c.value)
+    own = series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment
+    joined = series.outerjoin(worth, worth.c.series_id == series.c.id)
+    rows = connection.execute(select(*columns).select_from(joined).where(*own)).all()
+    found = {row.id: (row.last_at, row.value) for row in rows if row.last_at is not None}
+    missing = worth_of_series(connection, metric, [row.id for row in rows if row.last_at is None])
+    found |= {series_id: (known.last_at, known.value) for series_id, known in missing.items()}
+    return [_run_value(row, *found[row.id]) for row in rows if row.id in found]
+
+
+def _run_value(row: Any, at: datetime, value: float | None) -> RunValue:
+    experiment = f"EXP-{row.experiment}" if row.experiment else ""
+    return RunValue(row.run, at, math.nan if value is None else value, experiment, row.eval_set)
 
 
 def load_points(
@@ -196,23 +219,55 @@ def load_points(
 ) -> list[tuple[datetime, float]]:
     """The latest finite readings of the metric over all its comparable runs, oldest first; those at or after `since`.
     Of times that are kept by the hour or the day, their means."""
-    own = (series.c.metric_id == metric.id, series.c.eval_set.in_(("", metric.eval_set)) if metric.eval_set else true())
-    rolled = (rollup.c.last_at, rollup.c.total / rollup.c.finite, rollup.c.last_step)
-    queries = (
-        (reading, (reading.c.at, reading.c.value, reading.c.step), reading.c.value.is_not(None)),
-        (rollup, rolled, rollup.c.finite > 0),
-    )
+    ends = _ends(connection, metric, since)
     points: list[tuple[datetime, float]] = []
-    for table_, (at, value, step), finite in queries:
-        query = select(at, value).join(series, table_.c.series_id == series.c.id).where(*own, finite)
-        query = query.where(at >= since) if since else query
-        left = most - len(points)
-        points += [tuple(row) for row in connection.execute(query.order_by(at.desc(), step.desc()).limit(left))]
+    for level in (_single, _hourly, _daily):
+        if len(points) < most:
+            points += _latest(connection, level, ends, since, most - len(points))
     return sorted(points, key=lambda point: point[0])
 
 
-def _own(metric: Metric, experiment: int | None) -> tuple[ColumnElement[bool], ...]:
-    return series.c.metric_id == metric.id, true() if experiment is None else series.c.experiment == experiment
+def _ends(connection: Connection, metric: Metric, since: datetime | None) -> list[tuple[datetime, int]]:
+    """(when it was last read, its id) of each series that may have such points, the latest first."""
+    own = (series.c.metric_id == metric.id, series.c.eval_set.in_(("", metric.eval_set)) if metric.eval_set else true())
+    joined = series.outerjoin(worth, worth.c.series_id == series.c.id)
+    rows = connection.execute(select(worth.c.last_at, series.c.id).select_from(joined).where(*own))
+    ends = [(at or LATEST, series_id) for at, series_id in rows]
+    return sorted([end for end in ends if since is None or end[0] >= since], reverse=True)
+
+
+def _latest(
+    connection: Connection, level: Level, ends: Sequence[tuple[datetime, int]], since: datetime | None, most: int
+) -> list[tuple[datetime, float]]:
+    """The latest points at one level; series that ended before all of them are not looked into, and of the others only
+    their own latest are read."""
+    rows: list[Any] = []
+    for start in range(0, len(ends), TOGETHER):
+        if len(rows) == most and ends[start][0] < rows[-1].at:
+            break
+        parts = [select(level(series_id, since, most).subquery()) for _, series_id in ends[start : start + TOGETHER]]
+        rows += connection.execute(union_all(*parts)).all()
+        rows = sorted(rows, key=lambda row: (row.at, row.step), reverse=True)[:most]
+    return [(row.at, row.value) for row in rows]
+
+
+def _single(series_id: int, since: datetime | None, most: int) -> Select[Any]:
+    query = select(reading.c.at, reading.c.step, reading.c.value)
+    query = query.where(reading.c.series_id == series_id, reading.c.value.is_not(None))
+    query = query.where(reading.c.at >= since) if since else query
+    return query.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(most)
+
+
+def _rolled(series_id: int, since: datetime | None, most: int, span: timedelta) -> Select[Any]:
+    mean = (rollup.c.total / rollup.c.finite).label("value")
+    query = select(rollup.c.last_at.label("at"), rollup.c.last_step.label("step"), mean)
+    own = (rollup.c.series_id == series_id, rollup.c.span == int(span.total_seconds()), rollup.c.finite > 0)
+    query = query.where(*own)
+    query = query.where(rollup.c.last_at >= since, rollup.c.at > since - span) if since else query
+    return query.order_by(rollup.c.at.desc()).limit(most)
+
+
+_hourly, _daily = partial(_rolled, span=HOUR), partial(_rolled, span=DAY)
 
 
 def search_runs(connection: Connection, words: str, limit: int) -> list[tuple[str, str]]:

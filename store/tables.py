@@ -253,6 +253,19 @@ rollup = Table(
     sqlite_with_rowid=False,
 )
 
+# What each series is worth under its metric, kept up to date with new readings; a row that is missing is computed anew
+# from what is stored. NULL stands for a value that was never finite.
+worth = Table(
+    "worth",
+    metadata,
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("last_at", Instant, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("finite", Integer, nullable=False),
+    Column("value", Float),
+)
+
 source_state = Table(
     "source_state",
     metadata,

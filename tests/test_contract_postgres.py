@@ -137,12 +137,14 @@ def test_a_backlog_moves_from_sqlite_to_postgresql_and_goes_on(
 @pytest.mark.parametrize("aggregation", [Aggregation.BEST, Aggregation.LAST, Aggregation.MEAN])
 def test_readings_grow_old_as_they_do_in_sqlite(database: Database, aggregation: Aggregation) -> None:
     readings.test_growing_old_changes_no_best_no_last_and_no_mean(database, aggregation, Better.UP, "2d")
+    readings.test_what_is_kept_of_a_run_is_what_its_readings_say_after_each_of_them(database, aggregation, {})
 
 
 def test_quantiles_and_late_readings_are_as_in_sqlite(database: Database) -> None:
     quantile = {"quantile": 0.5, "window": "2h"}
     readings.test_a_run_is_worth_what_its_metric_says(database, Aggregation.QUANTILE, quantile, 0.5)
     readings.test_a_late_best_is_not_lost(database)
+    readings.test_the_latest_readings_come_first_over_all_runs_and_ages(database)
 
 
 def test_evaluation_sets_are_kept_apart_as_in_sqlite(database: Database) -> None:

@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, delete, func, select
 
 from backlog.evaluation import why_not_comparable
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from bot.flows.services import Retention, Services
+from bot.flows.settle_worths import settle_worths
 from bot.flows.thin_readings import Thinned, thin_all
 from store.database import Database, open_database
-from store.metrics import add_metric, all_run_values, run_values, save_found, save_readings
+from store.metrics import add_metric, all_run_values, load_points, run_values, save_found, save_readings
 from store.retention import ROWS, thin_readings
 from store.tables import reading, rollup
+from store.tables import worth as worths
 
 START = datetime(2026, 1, 1, 7, 30, tzinfo=UTC)
 
@@ -78,6 +80,87 @@ def test_a_run_is_worth_what_its_metric_says(
     assert worth(database, metric)["r1"].at == START + timedelta(hours=5)
 
 
+WAYS: tuple[tuple[Aggregation, dict[str, object]], ...] = (
+    (Aggregation.BEST, {}),
+    (Aggregation.BEST, {"better": Better.DOWN}),
+    (Aggregation.LAST, {}),
+    (Aggregation.MEAN, {}),
+    (Aggregation.QUANTILE, {"quantile": 0.8}),
+    (Aggregation.BEST, {"window": "2h"}),
+    (Aggregation.MEAN, {"window": "1d"}),
+)
+
+
+@pytest.mark.parametrize(("aggregation", "more"), WAYS)
+def test_what_is_kept_of_a_run_is_what_its_readings_say_after_each_of_them(
+    database: Database, aggregation: Aggregation, more: dict[str, object]
+) -> None:
+    metric, drawn = add(database, aggregation, **more), random.Random(11)
+    for turn in range(25):
+        found = [_drawn(drawn, turn) for _ in range(drawn.randint(1, 8))]
+        with database.write() as connection:
+            save_readings(connection, metric, found, {})
+        if turn % 6 == 5:
+            thin(database, START + timedelta(hours=12 * turn), raw_days=5, hourly_days=8)
+        if turn % 4:
+            settle_worths(Services(database, lambda: START))
+        kept = worth(database, metric)
+        with database.write() as connection:
+            counted = {run.run: run for run in _counted_anew(connection, metric)}
+        assert {run: v.at for run, v in kept.items()} == {run: v.at for run, v in counted.items()}
+        values = {run: v.value for run, v in counted.items()}
+        assert {run: v.value for run, v in kept.items()} == pytest.approx(values, nan_ok=True)
+
+
+def _drawn(drawn: random.Random, turn: int) -> Reading:
+    """A reading that is new, was told before, corrects one, diverged, or comes late."""
+    back = drawn.choice([0, 0, 0, 1, 3, 200])
+    at = START + timedelta(hours=12 * turn - back + drawn.randint(0, 3))
+    return Reading(at, drawn.choice([math.nan, 0.2, 0.5, drawn.gauss(0.5, 1)]), drawn.choice("ab"), drawn.randint(0, 2))
+
+
+def _counted_anew(connection: Connection, metric: Metric) -> list[RunValue]:
+    """As if nothing were known of it yet; what is known stays."""
+    with connection.begin_nested() as undone:
+        connection.execute(delete(worths))
+        found = run_values(connection, metric)
+        undone.rollback()
+    return found
+
+
+def test_a_look_at_all_runs_reads_none_of_their_readings(database: Database) -> None:
+    for aggregation, more in WAYS:
+        metric = add(database, aggregation, **more)
+        save(database, metric, 0.1, 0.9, 0.5, every=timedelta(hours=1))
+        settle_worths(Services(database, lambda: START))
+        before = worth(database, metric)
+        with database.write() as connection:
+            connection.execute(delete(reading))
+        assert worth(database, metric) == before != {}
+
+
+def test_the_latest_readings_come_first_over_all_runs_and_ages(database: Database) -> None:
+    metric = add(database, Aggregation.LAST)
+    told: dict[tuple[datetime, int], float] = {}
+    for place in range(60):  # each with a reading an hour, one run begun every five hours
+        values = [place + n / 100 for n in range(9)]
+        readings = [Reading(START + timedelta(hours=5 * place + n), v, f"r{place}", n) for n, v in enumerate(values)]
+        told |= {(reading.at, reading.step): reading.value for reading in readings}
+        with database.write() as connection:
+            save_readings(connection, metric, readings, {})
+    for thinned in (False, True):
+        if thinned:
+            thin(database, START + timedelta(days=10), raw_days=2, hourly_days=5)
+        settle_worths(Services(database, lambda: START))
+        ordered = [(at, value) for (at, _), value in sorted(told.items())]
+        with database.read() as connection:
+            for most in (1, 7, 88, 300):
+                latest = load_points(connection, metric, None, most)
+                assert sorted(latest) == sorted(ordered[-most:])
+                since = START + timedelta(hours=290)
+                assert load_points(connection, metric, since, most) == [p for p in latest if p[0] >= since]
+
+
 def test_a_run_without_a_finite_reading_has_failed_under_every_aggregation(database: Database) -> None:
     for aggregation, more in (
         (Aggregation.BEST, {}),
@@ -95,18 +178,18 @@ def test_a_run_without_a_finite_reading_has_failed_under_every_aggregation(datab
 def test_growing_old_changes_no_best_no_last_and_no_mean(
     database: Database, aggregation: Aggregation, better: Better, window: str
 ) -> None:
-    metric = add(database, aggregation, better=better, window="")
+    metric = add(database, aggregation, better=better, window=window)
     drawn = random.Random(5)
     for run in ("r1", "r2", "r3"):
         values = [drawn.choice([math.nan, *(drawn.gauss(0.5, 1) for _ in range(9))]) for _ in range(2_000)]
         save(database, metric, *values, run=run, every=timedelta(minutes=drawn.randint(1, 40)))
-    metric = replace(metric, window=window)
-    before, whole = worth(database, metric), worth(database, replace(metric, window=""))
+    before = worth(database, metric)
     for days in (40, 45, 70, 500, 900):
         thin(database, START + timedelta(days=days), raw_days=20 if days < 70 else 30)
-        after = worth(database, replace(metric, window=""))
-        assert {run: value.at for run, value in after.items()} == {run: value.at for run, value in whole.items()}
-        assert {r: v.value for r, v in after.items()} == pytest.approx({r: v.value for r, v in whole.items()})
+        after = worth(database, metric)
+        assert {run: value.at for run, value in after.items()} == {run: value.at for run, value in before.items()}
+        if not window:
+            assert {r: v.value for r, v in after.items()} == pytest.approx({r: v.value for r, v in before.items()})
     assert set(worth(database, metric)) == set(before), "a window may grow to whole days, and loses no run"
     assert (count(database), count(database, 3600)) == (0, 0)
     assert count(database, 86400) > 0
@@ -161,7 +244,8 @@ def test_many_short_runs_grow_old_in_few_transactions(database: Database) -> Non
     with database.write() as connection:
         short = [Reading(START + timedelta(minutes=n), n / 1_200, f"r{n:04}") for n in range(1_200)]
         save_readings(connection, metric, short, {})
-    slices, start = 0, 0
+    slices = 0
+    start: int | None = 0
     while start is not None:
         with database.write() as connection:
             taken = thin_readings(connection, START + timedelta(days=1), start)

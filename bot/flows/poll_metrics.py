@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from backlog.cadence import read_span
 from backlog.metric import Metric, Reading
 from bot.flows.services import Services, SourcePlan
+from bot.flows.settle_worths import settle_worths
 from bot.flows.watch_metrics import watch_metrics
 from integrations.http import IntegrationError
 from integrations.sources.source import Found
@@ -43,6 +44,7 @@ def poll_source(services: Services, plan: SourcePlan, all_due: bool = False) -> 
         polled = _poll_source(services, plan, all_due)
     finally:
         plan.busy.release()
+    settle_worths(services, plan.name)
     watch_metrics(services, plan.name)
     return polled
 

@@ -1,7 +1,7 @@
 """Watches: make and end them, and after every poll see which fired, recovered or fell silent."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -18,14 +18,13 @@ from store.schedules import ALL_POSTS, load_pauses
 from store.watches import delete_watches, keep_state, load_watches, save_watch
 
 SEEN = GAPS_KEPT + 1  # latest readings a look takes in
-LOOK_BACK = (timedelta(days=2), timedelta(days=60))
 
 
 def watch_metric(services: Services, caller: Caller, metric: Metric, wanted: Watch) -> Watch:
     """Watch a metric by a person's rule; the same metric and side again changes the rule and starts afresh."""
     checked = check_watch(wanted)
     with acting(services, caller, "watch a metric") as connection:
-        return save_watch(connection, begin(checked, _points(connection, metric, services.now())))
+        return save_watch(connection, begin(checked, load_points(connection, metric, None, SEEN)))
 
 
 def find_metric(services: Services, name: str, goal: str, environment: str) -> Metric:
@@ -69,18 +68,9 @@ def watch_metrics(services: Services, source: str = "") -> int:
 def _look(
     connection: Connection, services: Services, metric: Metric, watch: Watch
 ) -> tuple[Watch, list[News], Sequence[Point]]:
-    points = _points(connection, metric, services.now())
+    points = load_points(connection, metric, None, SEEN)
     after, news = look(watch, points, services.now(), _silence(metric, points))
     return after, news, points
-
-
-def _points(connection: Connection, metric: Metric, now: datetime) -> Sequence[Point]:
-    """The latest readings; the short spans first, so that a look costs by what is new rather than by what is stored."""
-    for span in LOOK_BACK:
-        points = load_points(connection, metric, now - span, SEEN)
-        if len(points) == SEEN:
-            return points
-    return load_points(connection, metric, None, SEEN)
 
 
 def _silence(metric: Metric, points: Sequence[Point]) -> timedelta | None:

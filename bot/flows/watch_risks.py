@@ -5,6 +5,7 @@ from backlog.risk import find_risks
 from backlog.snapshot import Risk
 from bot.flows.gather_situation import gather_situation
 from bot.flows.services import Services
+from bot.flows.settle_worths import settle_worths
 from bot.flows.watch_metrics import say, watch_metrics
 from store.dialect import serialise
 from store.risks import continue_risks, load_register, open_risk, resolve_risks
@@ -12,6 +13,7 @@ from store.risks import continue_risks, load_register, open_risk, resolve_risks
 
 def watch_risks(services: Services) -> tuple[list[Risk], int]:
     """The risks that opened now, and how many resolved. Twice is once."""
+    settle_worths(services)
     with services.database.read() as connection:
         found = find_risks(gather_situation(connection, services))
     with services.database.write() as connection:
