@@ -19,12 +19,13 @@ class PolicyItem:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The team's numbers: work-in-progress limits, how many extensions anyone may grant, appetites in calendar days
-    and the weights of the priority."""
+    """The team's numbers: work-in-progress limits, how many extensions anyone may grant, the days after which a block
+    is a risk, appetites in calendar days and the weights of the priority."""
 
     wip_person: int = 2
     wip_goal: int = 5
     extensions: int = 2
+    blocked_days: int = 3
     appetite_days: Mapping[str, int] = field(default_factory=lambda: dict(APPETITE_DAYS))
     weights: Weights = field(default_factory=Weights)
     policy: tuple[PolicyItem, ...] = ()

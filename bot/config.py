@@ -228,6 +228,7 @@ class Limits(Section):
     wip_person: Annotated[int, Field(ge=1)] = 2
     wip_goal: Annotated[int, Field(ge=1)] = 5
     extensions: Annotated[int, Field(ge=0)] = 2
+    blocked_days: Annotated[int, Field(ge=0)] = 3
 
 
 class RolesSection(Section):

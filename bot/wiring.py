@@ -76,6 +76,7 @@ def _rules(settings: Settings) -> Rules:
         wip_person=settings.limits.wip_person,
         wip_goal=settings.limits.wip_goal,
         extensions=settings.limits.extensions,
+        blocked_days=settings.limits.blocked_days,
         appetite_days=settings.appetite.model_dump(),
         weights=Weights(**settings.priority.model_dump()),
         policy=tuple(PolicyItem(item.but, item.because, item.instead) for item in settings.policy),

@@ -73,6 +73,19 @@ def test_too_much_at_once_and_a_bet_made_again_and_again_are_found() -> None:
     assert found(experiments=[replace(RUNNING, extensions=2)]) == ["appetite_extended_again"]
 
 
+def test_a_block_is_a_risk_once_it_lasts_too_long_or_past_its_day() -> None:
+    def blocked(days: int, until: str = "", limit: int = 3) -> list[str]:
+        waiting = replace(RUNNING, blocked_reason="labels", blocked_since=NOW - days * DAY, blocked_until=until)
+        return found(experiments=[waiting], rules=Rules(blocked_days=limit))
+
+    assert blocked(3) == []
+    assert blocked(4) == ["blocked_too_long"]
+    assert blocked(4, limit=7) == []
+    assert blocked(1, limit=0) == ["blocked_too_long"]
+    assert blocked(20, until="2026-11-24") == []
+    assert blocked(1, until="2026-11-23") == ["blocked_too_long"]
+
+
 def test_an_experiment_older_than_what_the_team_is_used_to_is_found() -> None:
     history = [concluded(n) for n in range(1, 11)]
     assert found(experiments=[RUNNING, *history]) == ["older_than_own"]

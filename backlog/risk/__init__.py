@@ -12,7 +12,7 @@ from backlog.snapshot import Risk
 
 RULES: tuple[Rule, ...] = (
     work.decision_waiting,
-    work.blocked,
+    work.blocked_too_long,
     work.over_age,
     work.older_than_own,
     work.stalled,

@@ -130,22 +130,27 @@ def appetite_extended_again(s: Situation) -> Iterator[Risk]:
             )
 
 
-def blocked(s: Situation) -> Iterator[Risk]:
-    """An experiment waits for something."""
+def blocked_too_long(s: Situation) -> Iterator[Risk]:
+    """An experiment waits beyond the day on which its block was to end, or where nobody named one for longer than the
+    team lets pass."""
     for experiment in s.active:
-        if experiment.blocked_reason and experiment.blocked_since:
-            days = (s.now - experiment.blocked_since).days
-            yield name_risk(
-                s,
-                "blocked",
-                experiment.key,
-                experiment.owner,
-                min(0.9, 0.5 + 0.02 * days),
-                cause=f"blocked: {experiment.blocked_reason}",
-                effect="its question stays open",
-                evidence=f"since {experiment.blocked_since:%d %b}, {days} days",
-                action=f"clear it, then /exp unblock {experiment.key}",
-            )
+        if not experiment.blocked_reason or not experiment.blocked_since:
+            continue
+        days, until = (s.now - experiment.blocked_since).days, experiment.blocked_until
+        if s.now.date().isoformat() < until or (not until and days <= s.rules.blocked_days):
+            continue
+        yield name_risk(
+            s,
+            "blocked_too_long",
+            experiment.key,
+            experiment.owner,
+            min(0.9, 0.5 + 0.02 * days),
+            cause=f"blocked: {experiment.blocked_reason}",
+            effect="its question stays open",
+            evidence=f"since {experiment.blocked_since:%d %b}, {days} days"
+            + (f", and was to end on {until}" if until else ""),
+            action=f"clear it, then /exp unblock {experiment.key}",
+        )
 
 
 def timeboxed(s: Situation) -> Iterator[Risk]:

@@ -29,6 +29,7 @@ def policy(request: Request, /) -> Answer:
         ("WIP limits", f"{rules.wip_person} a person, {rules.wip_goal} a goal"),
         ("appetites", days),
         ("extensions", f"{rules.extensions} by any member, more by a decider"),
+        ("a block is a risk", f"after {rules.blocked_days} d, or from the day it was to end"),
     )
     rows = [(item.but, item.because, item.instead) for item in rules.policy]
     if not rows:
