@@ -417,13 +417,15 @@ def _opened(config: Path) -> "Iterator[tuple[Settings, Services]]":
     from bot.clock import clock_from
     from bot.config import ConfigError, load_settings
     from bot.logs import configure_logs
-    from bot.wiring import open_services
+    from bot.wiring import open_named, open_services
     from integrations.http import IntegrationError
 
     configure_logs()
     try:
         settings = load_settings(config)
         services = open_services(settings, clock_from(os.environ.get("SCRUMBUT_NOW", ""), settings.testing.allow))
+        if workspace := os.environ.get("SCRUMBUT_WORKSPACE", ""):
+            settings, services = open_named(settings, services, workspace)
         try:
             yield settings, services
         finally:

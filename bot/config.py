@@ -61,6 +61,7 @@ def _long_enough(key: SecretStr) -> SecretStr:
 Weight = Annotated[float, Field(ge=0, le=5)]
 Email = Annotated[str, _checked_by(check_address)]
 PersonId = Annotated[str, _checked_by(check_person)]
+WorkspaceId = Annotated[str, Field(pattern=r"^[TE][A-Z0-9]{2,30}$")]
 
 
 Key = Annotated[SecretStr, AfterValidator(_long_enough)]
@@ -90,6 +91,8 @@ class Slack(Section):
     channel: str = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
+    distributed: bool = False
+    home: Literal[""] | WorkspaceId = ""
 
     @model_validator(mode="after")
     def check_tokens(self) -> "Slack":
@@ -114,6 +117,21 @@ class Slack(Section):
                 "signing_secret: missing. Set it (HTTP mode, Basic Information → Signing Secret) "
                 "or app_token (Socket Mode)."
             )
+        return self
+
+    @model_validator(mode="after")
+    def check_distribution(self) -> "Slack":
+        """What other workspaces need in order to install the app is there, and each backlog has one workspace."""
+        if self.distributed:
+            for name in ("client_id", "client_secret", "signing_secret"):
+                if not getattr(self, name):
+                    raise ValueError(f"{name}: missing. Other workspaces install with it (Basic Information).")
+            if self.app_token.get_secret_value():
+                raise ValueError("app_token: Socket Mode serves one workspace. Take it out, or distributed.")
+        if self.home and self.bot_token.get_secret_value():
+            raise ValueError(f'home: bot_token names its workspace already. Take bot_token out, or home "{self.home}".')
+        if self.home and not self.distributed:
+            raise ValueError("home: needs distributed = true; the workspace installs the app as every other one does.")
         return self
 
 
@@ -231,6 +249,13 @@ class Limits(Section):
     blocked_days: Annotated[int, Field(ge=0)] = 3
 
 
+class WorkspaceSection(Section):
+    """One `[[workspaces]]`"""
+
+    id: WorkspaceId
+    config: str
+
+
 class RolesSection(Section):
     """`[roles]`"""
 
@@ -342,6 +367,7 @@ class Settings(BaseSettings):
     security: Security = Security()
     retention: RetentionSection = RetentionSection()
     mail: Mail = Mail()
+    workspaces: tuple[WorkspaceSection, ...] = ()
     testing: Testing = Testing()
 
     @model_validator(mode="after")
@@ -350,6 +376,7 @@ class Settings(BaseSettings):
         named = {
             "sources": [source.name for source in self.sources],
             "reports": [f"{report.name} for {report.audience}" for report in self.reports],
+            "workspaces": [workspace.id for workspace in self.workspaces],
         }
         for section, names in named.items():
             double = next((name for name in names if names.count(name) > 1), None)
@@ -357,6 +384,10 @@ class Settings(BaseSettings):
                 raise ValueError(f'[[{section}]]: "{double}" is there twice. Give each its own name.')
         if not self.mail.host and any(report.emails for report in self.reports):
             raise ValueError("[[reports]] emails: nobody can send them. Set [mail] host and from.")
+        if self.slack.distributed and not self.web.public_url:
+            raise ValueError("[web] public_url: missing. Slack sends whoever installs the app back there.")
+        if self.slack.distributed and not self.security.encryption_keys:
+            raise ValueError("[security] encryption_keys: missing. The tokens of workspaces are sealed with the first.")
         return self
 
     @classmethod
@@ -374,16 +405,62 @@ class Settings(BaseSettings):
 
 def load_settings(path: Path) -> Settings:
     """The settings of that file and the environment. Raises ConfigError with file, key and remedy."""
-    try:
-        content = TomlConfigSettingsSource(Settings, path)() if path.exists() else None
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}. Mend the TOML there.") from error
+    content = _content(path)
     if content is None:
         raise ConfigError(
             f"{path}: not found. Copy config.example.toml there, or name another file: --config, SCRUMBUT_CONFIG."
         )
     try:
         return Settings(**content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    try:
+        return TomlConfigSettingsSource(Settings, path)() if path.exists() else None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}. Mend the TOML there.") from error
+
+
+class _FileSettings(Settings):
+    """A workspace's own file. The environment is the operator's and is not read: it holds their Jira's token."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file alone."""
+        return (init_settings,)
+
+
+# How the process is run, which no workspace's own file may say; and what a workspace has from the operator unless its
+# file says otherwise. Everything else (Jira, sources, reports, roles) is a workspace's own or is not there.
+OPERATORS = ("web", "database", "security", "outbox", "mail", "retention", "workspaces", "testing")
+INHERITED = ("limits", "priority", "appetite", "policy", "sync")
+
+
+def workspace_settings(home: Settings, workspace: str) -> Settings:
+    """The settings of another workspace of the same process: those of its own file, if `[[workspaces]]` names one.
+    Raises ConfigError with file, key and remedy."""
+    path = next((Path(section.config) for section in home.workspaces if section.id == workspace), None)
+    own: dict[str, Any] = dict(_content(path) or {}) if path else {}
+    if path and not path.exists():
+        raise ConfigError(f'{path}: not found. [[workspaces]] names it for "{workspace}" in config.toml.')
+    for name in OPERATORS:
+        if name in own:
+            raise ConfigError(f'{path}: "{name}" is the operator\'s and stands in config.toml. Take it out here.')
+    slack = own.pop("slack", {})
+    if set(slack) - {"channel"}:
+        raise ConfigError(f"{path}: [slack] may only name a channel here; the rest stands in config.toml.")
+    shared = {name: getattr(home, name) for name in (*OPERATORS, *INHERITED) if name not in own}
+    app = {"bot_token": SecretStr(""), "channel": slack.get("channel", ""), "distributed": False, "home": ""}
+    try:
+        return _FileSettings(**own, **shared, slack=home.slack.model_copy(update=app))
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error)}") from error
 

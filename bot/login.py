@@ -5,7 +5,6 @@ needs no check of its signature (OpenID Connect Core 3.1.3.7); state and nonce t
 """
 
 import secrets
-from urllib.parse import parse_qs, urlencode
 
 import structlog
 from starlette.requests import Request
@@ -13,15 +12,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.config import Slack
-from bot.flows.links import is_ahead
 from bot.flows.services import Services
 from bot.pages import HEADERS, MEMBER, let_in
+from bot.round_trip import RoundTrip
 from integrations.http import IntegrationError
 from integrations.slack_login import SlackLogin
 
 log = structlog.get_logger(__name__)
 
-COOKIE, ASKED_S = "scrumbut_login", 600  # seconds from the question to Slack's answer
 PLACES = ("/reports/", "/experiments/")  # where a login may lead; anywhere else would serve a stranger's link
 
 
@@ -30,6 +28,7 @@ class Login:
 
     def __init__(self, settings: Slack, services: Services) -> None:
         self._services = services
+        self._trip = RoundTrip(services, "login", "/login")
         self._slack = SlackLogin(
             settings.api_url,
             settings.client_id,
@@ -48,20 +47,16 @@ class Login:
 
     def _begin(self, request: Request) -> Response:
         wanted = request.query_params.get("next", PLACES[0])
-        until = str(int(self._services.now().timestamp()) + ASKED_S)
         state, nonce = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        asked = [until, state, nonce, wanted if wanted.startswith(PLACES) else PLACES[0]]
         response = RedirectResponse(self._slack.question(self._back, state, nonce), 303, HEADERS)
-        value = urlencode({"asked": "\n".join(asked), "sig": self._services.links.sign("login", *asked)})
-        secure = self._services.public_url.startswith("https://")
-        response.set_cookie(COOKIE, value, ASKED_S, path="/login", httponly=True, samesite="lax", secure=secure)
+        self._trip.begin(response, state, nonce, wanted if wanted.startswith(PLACES) else PLACES[0])
         return response
 
     def _end(self, request: Request) -> Response:
-        state, nonce, wanted = self._asked(request)
-        given = request.query_params.get("state", "")
-        if not state or not secrets.compare_digest(state.encode(), given.encode()):
+        begun = self._trip.words(request)
+        if begun is None:
             return _refused("This login was not begun here, or took too long. Try again from the page.")
+        nonce, wanted = begun
         try:
             self._slack.check(request.query_params.get("code", ""), self._back, nonce)
         except IntegrationError as error:
@@ -69,17 +64,8 @@ class Login:
             return _refused("Slack did not confirm that you belong to this workspace.")
         response = RedirectResponse(wanted, 303, HEADERS)
         let_in(response, self._services, MEMBER)
-        response.delete_cookie(COOKIE, path="/login")
+        self._trip.end(response)
         return response
-
-    def _asked(self, request: Request) -> tuple[str, str, str]:
-        """(state, nonce, where to) of the login this browser began; empty where it began none."""
-        cookie = parse_qs(request.cookies.get(COOKIE, ""))
-        asked = cookie.get("asked", [""])[0].split("\n")
-        ours = self._services.links.holds(cookie.get("sig", [""])[0], "login", *asked)
-        if not ours or len(asked) != 4 or not is_ahead(asked[0], self._services.now()):
-            return "", "", ""
-        return asked[1], asked[2], asked[3]
 
 
 def _refused(why: str) -> Response:

@@ -29,7 +29,7 @@ SCOPES: Mapping[str, str] = {
     "files:write": "charts as pictures where native ones are refused",
 }
 OPTIONAL = frozenset({"groups:read", "groups:history", "usergroups:read", "users:read", "files:write"})
-EVENTS = ("app_home_opened", "app_mention", "link_shared", "message.im")
+EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "link_shared", "message.im", "tokens_revoked")
 FROM_MESSAGE, FROM_ANYWHERE = "make_experiment", "new_experiment"  # callback ids of the shortcuts
 SHORTCUTS = (
     {
@@ -92,7 +92,8 @@ def app_manifest(settings: Settings) -> dict[str, Any]:
             },
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket,
-            "token_rotation_enabled": False,
+            # A token in the configuration cannot be renewed; those of workspaces that installed the app are.
+            "token_rotation_enabled": settings.slack.distributed,
         },
     }
 

@@ -7,7 +7,7 @@ Whoever signed in with Slack reads everything.
 from collections.abc import Callable
 from datetime import timedelta
 from html import escape
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -46,6 +46,7 @@ class Pages:
 
     def __init__(self, services: Services, can_sign_in: bool = False) -> None:
         self._services, self._can_sign_in = services, can_sign_in
+        self._under = place_of(services)
 
     def routes(self) -> list[Route]:
         """The pages by their paths."""
@@ -73,15 +74,15 @@ class Pages:
         return guarded
 
     def _denied(self, request: Request) -> Response:
-        login = f'<p><a href="/login?next={quote(request.url.path)}">Sign in with Slack</a></p>'
-        return _page("Not open", f"<p>{HOW}</p>{login if self._can_sign_in else ''}", 403)
+        login = f'<p><a href="{self._under}/login?next={quote(request.url.path)}">Sign in with Slack</a></p>'
+        return simple_page("Not open", f"<p>{HOW}</p>{login if self._can_sign_in else ''}", 403)
 
     def _report(self, request: Request) -> Response:
         try:
             with self._services.database.read() as connection:
                 found = find_report(connection, request.path_params["id"])
         except NotFound as error:
-            return _page("Not found", f"<p>{escape(str(error))}</p>", 404)
+            return simple_page("Not found", f"<p>{escape(str(error))}</p>", 404)
         return HTMLResponse(found.html, headers=HEADERS)
 
     def _reports(self, request: Request) -> Response:
@@ -90,19 +91,20 @@ class Pages:
         rows = "".join(
             f"<li>{self._link(f'/reports/{id_}', id_)}, {made_at:%d %b %Y}</li>" for id_, _, made_at in known
         )
-        return _page("Reports", f"<ul>{rows}</ul>" if rows else "<p>None yet.</p>")
+        return simple_page("Reports", f"<ul>{rows}</ul>" if rows else "<p>None yet.</p>")
 
     def _link(self, path: str, text: str) -> str:
         """Whoever sees the archive may open what is in it, signed in or not."""
-        return f'<a href="{escape(self._services.links.to(quote(path), self._services.now()))}">{escape(text)}</a>'
+        link = self._under + self._services.links.to(quote(path), self._services.now())
+        return f'<a href="{escape(link)}">{escape(text)}</a>'
 
     def _ask_to_leave(self, request: Request) -> Response:
         """What opens in a browser; only the button changes anything, for programs follow links before people do."""
         address = may_change(self._services, request.query_params)
         if not address:
-            return _page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
-        return _page(
-            "No more mail?", f"<p>{escape(address)}</p>{_button('No more reports by mail', request.url.query)}"
+            return simple_page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
+        return simple_page(
+            "No more mail?", f"<p>{escape(address)}</p>{self._button('No more reports by mail', request.url.query)}"
         )
 
     def _leave(self, request: Request) -> Response:
@@ -110,11 +112,15 @@ class Pages:
         back = request.query_params.get("back") == "1"
         address = change_mail(self._services, request.query_params, back=back)
         if not address:
-            return _page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
+            return simple_page("Not open", "<p>This link is not one of ours, or not whole.</p>", 403)
         if back:
-            return _page("Welcome back", f"<p>{escape(address)} gets reports again.</p>")
-        again = _button("I did not mean that", f"{request.url.query}&back=1")
-        return _page("No more mail", f"<p>{escape(address)} gets no more reports.</p>{again}")
+            return simple_page("Welcome back", f"<p>{escape(address)} gets reports again.</p>")
+        again = self._button("I did not mean that", f"{request.url.query}&back=1")
+        return simple_page("No more mail", f"<p>{escape(address)} gets no more reports.</p>{again}")
+
+    def _button(self, label: str, query: str) -> str:
+        action = f"{self._under}{LEAVE}?{escape(query)}"
+        return f'<form method=post action="{action}"><button>{escape(label)}</button></form>'
 
     def _experiment(self, request: Request) -> Response:
         return self._said(["show", request.path_params["key"]])
@@ -125,7 +131,7 @@ class Pages:
 
     def _said(self, words: list[str]) -> Response:
         said = answer(words, VerbRequest(self._services, VISITOR))
-        return _page(said.text, f"<pre>{escape(to_text(said))}</pre>", 404 if said.problem else 200)
+        return simple_page(said.text, f"<pre>{escape(to_text(said))}</pre>", 404 if said.problem else 200)
 
 
 def visitor_of(request: Request, services: Services) -> str:
@@ -140,14 +146,15 @@ def let_in(response: Response, services: Services, kind: str) -> None:
     """Remember for half a day what this visitor is."""
     until = str(int((services.now() + VISIT).timestamp()))
     value = f"{kind}.{until}.{services.links.sign('cookie', kind, until)}"
-    secure = services.public_url.startswith("https://")
-    response.set_cookie(COOKIE, value, int(VISIT.total_seconds()), httponly=True, samesite="lax", secure=secure)
+    secure, path = services.public_url.startswith("https://"), place_of(services) or "/"
+    response.set_cookie(COOKIE, value, int(VISIT.total_seconds()), path, httponly=True, samesite="lax", secure=secure)
 
 
-def _button(label: str, query: str) -> str:
-    return f'<form method=post action="{LEAVE}?{escape(query)}"><button>{escape(label)}</button></form>'
+def place_of(services: Services) -> str:
+    """The path that stands before ours in an address; whoever passes a request on to us takes it off."""
+    return urlsplit(services.public_url).path
 
 
-def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
+def simple_page(title: str, body: str, status: int = 200) -> HTMLResponse:
     head = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><h1>{escape(title)}</h1>"
     return HTMLResponse(head + body, status, HEADERS)

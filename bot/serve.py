@@ -11,11 +11,13 @@ from pathlib import Path
 import structlog
 import uvicorn
 from slack_bolt.adapter.socket_mode import SocketModeHandler
+from starlette.routing import Route
 
 from backlog.cadence import read_span
 from bot.config import ConfigError, Settings
 from bot.flows.run_due import run_due
 from bot.flows.services import Services
+from bot.installing import Installing
 from bot.jira_endpoint import JiraEndpoint
 from bot.login import Login
 from bot.schedule import schedules_of, start_clock
@@ -23,6 +25,7 @@ from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
 from bot.web import Endpoint, open_web
 from bot.work import Workers
+from bot.workspaces import Workspaces
 from store import queue
 
 log = structlog.get_logger(__name__)
@@ -32,10 +35,12 @@ def serve(settings: Settings, services: Services) -> None:
     """Run until SIGTERM or Ctrl-C. Raises ConfigError when another process holds the database file."""
     with ExitStack() as running:
         running.enter_context(_only_one(settings.database.url))
-        endpoint = _connect_slack(settings, services, running)
+        workspaces = _open_workspaces(settings, services, running)
+        endpoint = _connect_slack(settings, services, running, workspaces)
         secret = settings.jira.webhook_secret.get_secret_value()
         login = Login(settings.slack, services) if _may_sign_in(settings) else None
-        web = open_web(services, endpoint, JiraEndpoint(services, secret).receive if secret else None, login)
+        jira = JiraEndpoint(services, secret).receive if secret else None
+        web = open_web(services, endpoint, jira, login, _ways(services, workspaces))
         _start_work(settings, services, running)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -49,13 +54,37 @@ def _may_sign_in(settings: Settings) -> bool:
     return bool(slack.client_id and slack.client_secret.get_secret_value() and slack.bot_token.get_secret_value())
 
 
-def _connect_slack(settings: Settings, services: Services, running: ExitStack) -> Endpoint | None:
-    """HTTP's endpoint, or None after Socket Mode was connected or where Slack is off."""
-    if not settings.slack.bot_token.get_secret_value():
+def _open_workspaces(settings: Settings, services: Services, running: ExitStack) -> Workspaces | None:
+    """Those that installed the app; None where none may. They are looked at every few seconds, for another replica may
+    have let one in."""
+    if services.installer is None:
         return None
-    app = open_app(settings.slack, services)
+    workspaces = Workspaces(settings, services, _start_work)
+    running.callback(workspaces.close)
+    workspaces.refresh()
+    looking = start_clock(_logged(workspaces.refresh))
+    running.callback(looking.shutdown)
+    return workspaces
+
+
+def _ways(services: Services, workspaces: Workspaces | None) -> list[Route]:
+    if workspaces is None:
+        return []
+    installing = Installing(services, lambda _: workspaces.refresh())
+    return [*installing.routes(), *workspaces.routes()]
+
+
+def _connect_slack(
+    settings: Settings, services: Services, running: ExitStack, workspaces: Workspaces | None
+) -> Endpoint | None:
+    """HTTP's endpoint, or None after Socket Mode was connected or where Slack is off."""
+    if _mode(settings) == "off":
+        return None
+    app = open_app(settings.slack, services) if services.messenger else None
     if _mode(settings) == "http":
-        return SlackEndpoint(app, settings.slack.signing_secret.get_secret_value()).receive
+        others = workspaces.app_of if workspaces else None
+        return SlackEndpoint(app, settings.slack.signing_secret.get_secret_value(), others).receive
+    assert app is not None
     socket = SocketModeHandler(app, settings.slack.app_token.get_secret_value())
     socket.connect()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
     running.callback(socket.close)
@@ -88,7 +117,7 @@ def _logged(tick: Callable[[], object]) -> Callable[[], None]:
 
 
 def _mode(settings: Settings) -> str:
-    if not settings.slack.bot_token.get_secret_value():
+    if not (settings.slack.bot_token.get_secret_value() or settings.slack.distributed):
         return "off"
     return "socket" if settings.slack.app_token.get_secret_value() else "http"
 

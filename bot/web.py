@@ -1,12 +1,12 @@
 """The ASGI app: Slack's requests and Jira's, the pages, and health."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from backlog.experiment import Stage
 from bot.exposition import expose
@@ -19,35 +19,47 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def open_web(
-    services: Services, slack: Endpoint | None, jira: Endpoint | None = None, login: Login | None = None
+    services: Services,
+    slack: Endpoint | None,
+    jira: Endpoint | None = None,
+    login: Login | None = None,
+    more: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The app; without `slack` (Socket Mode, or Slack not configured) it has no `/slack/events`, without `jira` (no
-    webhook secret) no `/jira/webhook`, without `login` (no client secret) its pages open by links only."""
+    webhook secret) no `/jira/webhook`, without `login` (no client secret) its pages open by links only. `more` are the
+    ways of other workspaces."""
 
     def health(_: Request) -> Response:
         with services.database.read() as connection:
             connection.exec_driver_sql("SELECT 1")
         return JSONResponse({"ok": True})
 
-    def stage(request: Request) -> Response:
-        try:
-            icon = stage_icon(Stage(request.path_params["stage"]))
-        except ValueError:
-            return Response(status_code=404)
-        return Response(icon, media_type="image/svg+xml", headers=HEADERS)
-
     def metrics(_: Request) -> Response:
         return Response(expose(services), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
-        Route("/stages/{stage}.svg", stage),
         Route("/healthz", health),
         Route("/metrics", metrics),
-        *Pages(services, can_sign_in=login is not None).routes(),
+        *workspace_routes(services, jira, can_sign_in=login is not None),
         *(login.routes() if login else ()),
+        *more,
     ]
     if slack is not None:
         routes.append(Route("/slack/events", slack, methods=["POST"]))
+    return Starlette(routes=routes)
+
+
+def workspace_routes(services: Services, jira: Endpoint | None, can_sign_in: bool = False) -> list[BaseRoute]:
+    """What each workspace has of its own."""
+    routes = [Route("/stages/{stage}.svg", _stage), *Pages(services, can_sign_in).routes()]
     if jira is not None:
         routes.append(Route("/jira/webhook", jira, methods=["POST"]))
-    return Starlette(routes=routes)
+    return [*routes]
+
+
+def _stage(request: Request) -> Response:
+    try:
+        icon = stage_icon(Stage(request.path_params["stage"]))
+    except ValueError:
+        return Response(status_code=404)
+    return Response(icon, media_type="image/svg+xml", headers=HEADERS)

@@ -1,40 +1,106 @@
 """Opens what the configuration names; the only place that picks concrete classes."""
 
+import hmac
 import os
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from string import Template
+
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
 
 from backlog.cadence import read_cadence, read_span
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
 from bot.clock import Clock
-from bot.config import ConfigError, ReportSection, Settings, SourceSection
+from bot.config import ConfigError, DatabaseSection, ReportSection, Settings, SourceSection, workspace_settings
 from bot.doctor import examine
 from bot.doctor.case import Case, open_jira
+from bot.flows.installations import Installer, WorkspaceToken, uninstall
 from bot.flows.links import Links
 from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Mailer, Messenger, ReportPlan, Retention, Services, SourcePlan
+from bot.manifest import SCOPES
 from bot.roles import Role, Roles
 from integrations.mail import Mailer as SmtpMailer
-from integrations.slack import SlackClient
+from integrations.slack import Installation, SlackClient
+from integrations.slack_install import SlackInstall
 from integrations.sources import SOURCES, open_source
 from integrations.sources.source import SourceConfig
-from store.database import Database, DatabaseError, open_database
+from store.database import Database, DatabaseError, make_workspace_place, open_database, workspace_url
+from store.installations import Installation as Installed
+from store.installations import load_installations
 from store.secrets import find_secret, keep_secret
+
+WORKSPACES = "/w/"  # before the id, in the addresses of other workspaces' pages
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A workspace that installed the app, and what keeps its token."""
+
+    installer: Installer
+    id: str
+    known: Installation | None = None
+
+    @property
+    def token(self) -> WorkspaceToken:
+        """Its token, as it changes."""
+        return WorkspaceToken(self.installer, self.id)
 
 
 def open_services(settings: Settings, clock: Clock) -> Services:
     """Everything the flows need, opened; the caller closes `services.database`. Nothing is asked over the network
     yet. Raises ConfigError where the database cannot be opened."""
-    database = _database(settings)
+    database = _database(settings.database.url)
+    installer = _installer(settings, database, clock) if settings.slack.distributed else None
+    home = Guest(installer, settings.slack.home) if installer and settings.slack.home else None
+    return replace(_services(settings, clock, database, home), installer=installer)
+
+
+def open_workspace(settings: Settings, home: Services, installed: Installed) -> tuple[Settings, Services]:
+    """The same for a workspace that installed the app: with a database, keys and settings of its own. Raises
+    ConfigError."""
+    assert home.installer is not None
+    own = workspace_settings(settings, installed.id)
+    url = settings.database.url
+    try:
+        make_workspace_place(url, installed.id)
+    except DBAPIError as error:
+        what = f"there is no place for workspace {installed.id} ({error.orig})."
+        raise ConfigError(f"[database] url: {what} Its account must be allowed to create schemas.") from error
+    public = f"{home.public_url}{WORKSPACES}{installed.id}"
+    at = {"database": DatabaseSection(url=workspace_url(url, installed.id)),
+          "web": own.web.model_copy(update={"public_url": public})}  # fmt: skip
+    own = own.model_copy(update=at)
+    whose = Installation(installed.team, installed.enterprise, installed.bot_user)
+    guest = Guest(home.installer, installed.id, whose)
+    return own, _services(own, home.now, _database(own.database.url), guest)
+
+
+def open_named(settings: Settings, home: Services, workspace: str) -> tuple[Settings, Services]:
+    """The workspace of that id, for the command line. Raises ConfigError where it never installed the app."""
+    known: list[Installed] = []
+    if home.installer:
+        with home.database.read() as connection:
+            known = load_installations(connection)
+    found = next((one for one in known if one.id == workspace), None)
+    if found is None:
+        there = ", ".join(one.id for one in known) or "none"
+        raise ConfigError(f'SCRUMBUT_WORKSPACE: "{workspace[:40]}" has not installed the app. There are: {there}.')
+    return (settings, home) if workspace == settings.slack.home else open_workspace(settings, home, found)
+
+
+def _services(settings: Settings, clock: Clock, database: Database, guest: Guest | None) -> Services:
+    keys = _link_keys(settings, database, guest.id if guest and guest.known else "")
     return Services(
         database=database,
-        links=Links(_link_keys(settings, database), timedelta(days=settings.web.link_days)),
+        links=Links(keys, timedelta(days=settings.web.link_days)),
         now=clock,
         rules=_rules(settings),
         roles=Roles({role: frozenset(getattr(settings.roles, role)) for role in Role}, settings.roles.cli),
-        messenger=_messenger(settings, clock),
+        messenger=_messenger(settings, clock, guest),
         mailer=_mailer(settings),
         tracker=open_jira(settings.jira, settings.outbox.timeout_s),
         retention=Retention(read_span(settings.retention.raw), read_span(settings.retention.hourly)),
@@ -46,20 +112,40 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         webhook=bool(settings.jira.webhook_secret.get_secret_value() and settings.web.public_url),
         channel=settings.slack.channel,
         public_url=settings.web.public_url.rstrip("/") or f"http://{settings.web.host}:{settings.web.port}",
-        examine=lambda: examine(Case(settings, None, clock, source_config)),
+        examine=lambda: examine(Case(_with_token(settings, guest), None, clock, source_config)),
         timeout=timedelta(seconds=settings.outbox.timeout_s),
         quiet=timedelta(seconds=settings.outbox.quiet_s),
+        leave=(lambda at: uninstall(guest.installer, guest.id, at)) if guest else (lambda at: None),
     )
 
 
-def _database(settings: Settings) -> Database:
+def _installer(settings: Settings, database: Database, clock: Clock) -> Installer:
+    from store.vault import Vault  # cryptography takes a moment to load, and few need it
+
+    vault = Vault([key.get_secret_value() for key in settings.security.encryption_keys])
+    slack = settings.slack
+    oauth = SlackInstall(
+        slack.api_url, slack.client_id, slack.client_secret.get_secret_value(), SCOPES, settings.outbox.timeout_s
+    )
+    return Installer(database, vault, oauth, clock)
+
+
+def _with_token(settings: Settings, guest: Guest | None) -> Settings:
+    if guest is None:
+        return settings
+    token = SecretStr(guest.token.current())
+    return settings.model_copy(update={"slack": settings.slack.model_copy(update={"bot_token": token})})
+
+
+def _database(url: str) -> Database:
     try:
-        return open_database(settings.database.url)
+        return open_database(url)
     except DatabaseError as error:
         raise ConfigError(str(error)) from error
 
 
-def _link_keys(settings: Settings, database: Database) -> list[bytes]:
+def _link_keys(settings: Settings, database: Database, workspace: str) -> list[bytes]:
+    """What signs links: of each workspace another, so that no link of one opens a page of the next."""
     keys = [key.get_secret_value() for key in settings.security.encryption_keys]
     if not keys:
         with database.read() as connection:
@@ -68,6 +154,8 @@ def _link_keys(settings: Settings, database: Database) -> list[bytes]:
             with database.write() as connection:
                 kept = keep_secret(connection, "links")
         keys = [kept]
+    if workspace:
+        keys = [hmac.new(key.encode(), f"links of {workspace}".encode(), "sha256").hexdigest() for key in keys]
     return [key.encode() for key in keys]
 
 
@@ -83,9 +171,12 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _messenger(settings: Settings, clock: Clock) -> Messenger | None:
-    token = settings.slack.bot_token.get_secret_value()
-    return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s, clock) if token else None
+def _messenger(settings: Settings, clock: Clock, guest: Guest | None) -> Messenger | None:
+    token = guest.token if guest else settings.slack.bot_token.get_secret_value()
+    if not token:
+        return None
+    whose = guest.known if guest else None
+    return SlackClient(token, settings.slack.api_url, settings.outbox.timeout_s, clock, whose)
 
 
 def _mailer(settings: Settings) -> Mailer | None:

@@ -109,6 +109,16 @@ class Session:
             raise passing.error from None
         raise AssertionError("stamina either returns or raises")
 
+    def send(self, method: str, url: str, shape: TypeAdapter[T], **request: Any) -> T:
+        """The same for what must not be sent twice: tried once, and `unknown` where it may have arrived."""
+        try:
+            with self._slots:
+                self._pace.wait()
+                return self._fetch_once(method, url, shape, request)
+        except _TryAgain as passing:
+            passing.error.unknown = True
+            raise passing.error from None
+
     def check_reachable(self, url: str) -> None:
         """Raise IntegrationError unless something answers at that address and lets us in; asks once."""
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -27,6 +27,8 @@ EVENT = "scrumbut_outbox"  # metadata type under which our key travels
 PAGE = 200
 CODE = re.compile(r"[a-z_]+")  # how Slack words a refusal
 VIEW_S = 2  # seconds that opening a view may take: what a person clicked to open it holds for three
+
+STALE = frozenset({"invalid_auth", "token_expired", "token_revoked", "account_inactive"})  # a newer token may be there
 
 REMEDIES = {
     "not_in_channel": "Invite the bot there: /invite @scrumbut.",
@@ -72,21 +74,48 @@ class Identity:
     said_at: datetime | None
 
 
+class TokenSource(Protocol):
+    """A bot token that changes: renewed before it expires, another one after the app was installed again."""
+
+    def current(self) -> str:
+        """The token to use now. Raises IntegrationError where there is none."""
+
+    def refused(self) -> bool:
+        """Slack did not take it; whether the next call will have a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    token: str
+
+    def current(self) -> str:
+        return self.token
+
+    def refused(self) -> bool:
+        return False
+
+
 class SlackClient:
-    """One bot token. Every failure is an IntegrationError that says whether the write may have arrived.
+    """One workspace's bot. Every failure is an IntegrationError that says whether the write may have arrived.
 
     A 429 stops the one method that Slack named it for, in this workspace, until its Retry-After is over; calls made
     meanwhile are refused here.
     """
 
     def __init__(
-        self, token: str, api_url: str, timeout_s: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        token: str | TokenSource,
+        api_url: str,
+        timeout_s: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        installation: Installation | None = None,
     ) -> None:
         self._now = now
         self._stopped: dict[str, datetime] = {}  # method -> until when
-        self._client = WebClient(token, base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])
-        self._hasty = WebClient(token, base_url=api_url, timeout=min(int(timeout_s) or 1, VIEW_S), retry_handlers=[])
-        self._installation: Installation | None = None
+        self._source: TokenSource = _Fixed(token) if isinstance(token, str) else token
+        self._client = WebClient(base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])
+        self._hasty = WebClient(base_url=api_url, timeout=min(int(timeout_s) or 1, VIEW_S), retry_handlers=[])
+        self._installation = installation
         self._hosts = {"hooks.slack.com", "files.slack.com", urlsplit(api_url).netloc}
         self._timeout_s = timeout_s
         self._channels: dict[str, str] = {}
@@ -126,7 +155,7 @@ class SlackClient:
         return str(place["file_id"])
 
     def installation(self) -> Installation:
-        """Whose bot it is; asked once."""
+        """Whose bot it is; asked once, where it is not known from the installing."""
         if self._installation is None:
             told = self._call(self._hasty.auth_test)
             enterprise = told.get("enterprise_id") or ""
@@ -257,10 +286,13 @@ class SlackClient:
         rest = (self._stopped.get(method, self._now()) - self._now()).total_seconds()
         if rest > 0:
             raise IntegrationError("Slack", "too many requests.", retry_after=rest, code="ratelimited")
+        self._client.token = self._hasty.token = self._source.current()
         try:
             return call(**arguments)
         except SlackApiError as error:
             refusal = _refusal(error)
+            if refusal.code in STALE and self._source.refused():
+                raise IntegrationError("Slack", "its token has changed.", retry_after=1.0, code=refusal.code) from None
             if refusal.code == "ratelimited":
                 self._stopped[method] = self._now() + timedelta(seconds=refusal.retry_after or 0)
             raise refusal from None

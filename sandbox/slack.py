@@ -277,7 +277,7 @@ class SlackSandbox:
         length = int(args.get("length") or 0)
         if not args.get("filename") or length <= 0:
             raise Refusal("invalid_arguments")
-        file_id = f"F{len(self.files):08d}"
+        file_id = f"F{len(self.files):08d}{self.team}"
         self.files[file_id] = File(str(args["filename"]), length, str(args.get("alt_txt") or ""))
         return {"upload_url": f"{self._address}/upload/{file_id}", "file_id": file_id}
 
@@ -379,7 +379,7 @@ class SlackSandbox:
 
     def response_path(self, user: str, channel: str) -> str:
         """A new response URL's path for what that person typed there."""
-        key = f"{len(self._responses):08d}"
+        key = f"{self.team}-{len(self._responses):08d}"
         self._responses[key] = {"user": user, "channel": channel, "uses": 0, "at": self.now()}
         return f"/commands/{key}"
 

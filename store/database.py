@@ -5,6 +5,7 @@ wait for each other instead of failing half-way.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 BUSY_MS = 10_000  # how long a writer waits for another one
 MIGRATIONS = Path(__file__).parent / "migrations"
+WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")  # Slack's ids of workspaces and organisations
 
 
 class DatabaseError(Exception):
@@ -113,6 +115,32 @@ def _is_writable(database: Database) -> bool:
     except OperationalError:
         return False
     return True
+
+
+def workspace_url(url: str, workspace: str) -> str:
+    """Where a workspace's own database is: a file beside the one of that address, or a schema of its own in the same
+    one. What is opened there sees no other workspace's rows, whatever is asked."""
+    if not WORKSPACE.fullmatch(workspace):
+        raise DatabaseError(f'"{workspace[:40]}" is no id of a Slack workspace.')
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        path = Path(address.database or "")
+        return address.set(database=str(path.with_name(f"{path.stem}.{workspace}{path.suffix}"))).render_as_string()
+    inside = f"-c search_path={_schema(workspace)}"
+    return address.update_query_dict({"options": inside}).render_as_string(hide_password=False)
+
+
+def make_workspace_place(url: str, workspace: str) -> None:
+    """See that there is a schema for the workspace; a file makes itself."""
+    if make_url(url).get_backend_name() != "sqlite":
+        home = open_unchanged(url)
+        with home.write() as connection:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_schema(workspace)}"))
+        home.close()
+
+
+def _schema(workspace: str) -> str:
+    return f"scrumbut_{workspace.lower()}"
 
 
 def open_database(url: str) -> Database:

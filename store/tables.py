@@ -568,6 +568,27 @@ report_review = Table(
     _text("verdict_by", 80),
 )
 
+# The workspaces that installed the app through Slack; only the home database's rows count. `id` is the team's, or the
+# organisation's of one that was installed for all of its workspaces. Tokens are sealed, see `store.vault`.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _text("team", 40),
+    _text("enterprise", 40),
+    _text("name", 200),
+    _text("bot_user", 40),
+    _text("scopes"),
+    _text("installed_by", 80),
+    Column("installed_at", Instant, nullable=False),
+    Column("gone_at", Instant),
+    _text("token"),
+    _text("refresh"),
+    Column("expires_at", Instant),
+    Column("renewing_until", Instant),
+    Index(None, "enterprise"),
+)
+
 # What this installation made up for itself, such as the key of its links.
 own_secret = Table("own_secret", metadata, Column("name", String(40), primary_key=True), _text("value"))
 

@@ -23,11 +23,13 @@ from store.memory import search
 from store.tables import metadata
 from tests import postgres
 from tests import test_store_readings as readings
+from tests import test_workspaces as workspaces
 from tests.conftest import CONFIG, TestClock, World
 from tests.reading import read
 from tests.test_flows import frame, run_whole_experiment, state_goal
 
 pytestmark = pytest.mark.contract
+make_town = workspaces.make_town
 NOW = TestClock().at
 
 
@@ -169,3 +171,16 @@ def test_a_select_reads_metrics_and_can_neither_write_nor_take_for_ever(url: str
         read(open_sql(url, "SELECT now() AS time, 'recall' AS metric, nextval('s') AS value"), [metric])
     with pytest.raises(IntegrationError, match="statement timeout"):
         read(open_sql(url, "SELECT now() AS time, 'recall' AS metric, pg_sleep(9) AS value", 0.3), [metric])
+
+
+def test_no_verb_of_one_workspace_reaches_another_in_the_same_database(
+    make_town: Callable[..., workspaces.Town], url: str
+) -> None:
+    town = make_town(url=url)
+    town.install(workspaces.ALPHA)
+    town.install(workspaces.BETA)
+    workspaces.test_no_verb_of_one_workspace_sees_or_changes_anything_of_another(town)
+    with town.home.database.read() as connection:
+        schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scrumbut%' ORDER BY 1"
+        assert list(connection.scalars(text(schemas))) == ["scrumbut_t0alpha", "scrumbut_t0beta"]
+        assert connection.scalar(text("SELECT count(*) FROM experiment")) == 0, "the home's own tables stay empty"

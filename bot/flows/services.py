@@ -21,6 +21,7 @@ from backlog.merge import People
 from backlog.policy import Rules
 from backlog.status import StatusMap
 from bot.flows.finding import Finding
+from bot.flows.installations import Installer
 from bot.flows.links import Links
 from bot.roles import NotAllowed, Role, Roles
 from integrations.mail import Letter
@@ -157,8 +158,9 @@ class ReportPlan:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a flow may use. `messenger`, `mailer` and `tracker` are None where Slack,
-    mail or Jira is not configured."""
+    """Everything a flow may use, of one workspace. `messenger`, `mailer` and `tracker` are None where Slack, mail or
+    Jira is not configured, `installer` where no other workspace may install the app. `leave` is told when the app was
+    taken out of this one."""
 
     database: Database
     now: Callable[[], datetime]
@@ -180,6 +182,8 @@ class Services:
     links: Links = field(default_factory=lambda: Links((secrets.token_bytes(32),)))
     timeout: timedelta = timedelta(seconds=10)
     quiet: timedelta = timedelta(seconds=60)
+    installer: Installer | None = None
+    leave: Callable[[datetime], object] = lambda at: None
 
 
 @dataclass(frozen=True, slots=True)

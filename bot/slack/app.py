@@ -13,23 +13,22 @@ from slack_sdk import WebClient
 
 from bot.config import Slack
 from bot.flows.services import Services
-from bot.slack import buttons, commands, events, options, reports, shortcuts
+from bot.slack import buttons, commands, events, leaving, options, reports, shortcuts
 from bot.slack.desk import Desk
 from bot.slack.modals import sending
 from integrations.http import IntegrationError
 
 log = structlog.get_logger(__name__)
 
-FAMILIES = (commands, buttons, sending, options, shortcuts, events, reports)
+FAMILIES = (commands, buttons, sending, options, shortcuts, events, reports, leaving)
 
 
 def open_app(settings: Slack, services: Services) -> App:
-    """The Bolt app for these settings. Asks nothing over the network."""
-    token = settings.bot_token.get_secret_value()
+    """The Bolt app of one workspace. Asks nothing over the network."""
     app = App(
         client=WebClient(base_url=settings.api_url, retry_handlers=[]),
         request_verification_enabled=False,  # the endpoint verifies before anything is parsed
-        authorize=_authorize(token),
+        authorize=_authorize(settings.bot_token.get_secret_value()),
         # The handlers are short, and without this flag Bolt polls for the ack every 10 ms.
         process_before_response=True,
         raise_error_for_unhandled_request=False,
@@ -51,8 +50,9 @@ def open_app(settings: Slack, services: Services) -> App:
 
 
 def _authorize(token: str) -> Callable[..., AuthorizeResult]:
-    # One workspace, one token: Bolt's own way asks auth.test first, and fails the first command when Slack is slow.
+    # Bolt's own way asks auth.test with every request, and fails it when Slack is slow. The endpoint picked this app
+    # for its workspace; who of a shared channel may act is the desk's to say, a token that changes the messenger's.
     def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token or None)
 
     return authorize

@@ -4,6 +4,7 @@ Malformed headers and bodies would each be an unauthenticated 500 with a traceba
 """
 
 import re
+from collections.abc import Callable
 
 import structlog
 from slack_bolt import App
@@ -17,14 +18,17 @@ log = structlog.get_logger(__name__)
 
 TIMESTAMP = re.compile(r"\d{1,12}", re.ASCII)
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
+Others = Callable[[str, str], App | None]  # (enterprise, team) -> the app of a workspace that installed it
+NOT_HERE = "scrumbut is not installed in this workspace."
 BODY_MAX = 1 << 20  # bytes; Slack's own payloads stay far below
 
 
 class SlackEndpoint:
     """Receives Slack's requests and runs Bolt in a worker thread, so that a waiting database blocks no other."""
 
-    def __init__(self, app: App, signing_secret: str) -> None:
-        self._app = app
+    def __init__(self, app: App | None, signing_secret: str, others: Others | None = None) -> None:
+        """`app` is that of the workspace at home, None where there is none; `others` finds those of the rest."""
+        self._app, self._others = app, others
         self._verifier = SignatureVerifier(signing_secret)
 
     async def receive(self, request: Request) -> Response:
@@ -55,5 +59,11 @@ class SlackEndpoint:
             return False
 
     def _dispatch(self, request: Request, body: bytes) -> Response:
-        response: Response = to_starlette_response(self._app.dispatch(to_bolt_request(request, body)))
+        asked = to_bolt_request(request, body)
+        app = self._app
+        if self._others is not None:
+            app = self._others(asked.context.enterprise_id or "", asked.context.team_id or "") or self._app
+        if app is None:
+            return PlainTextResponse(NOT_HERE)  # Slack shows it to whoever typed; an event is not sent again
+        response: Response = to_starlette_response(app.dispatch(asked))
         return response
