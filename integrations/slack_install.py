@@ -64,8 +64,8 @@ class SlackInstall:
         said = self._session.send("POST", self._api + METHOD, OBJECT, data=data)
         if not said.get("ok"):
             code = str(said.get("error"))[:80]
-            what = f'{METHOD} was refused with "{code}".'
-            raise IntegrationError("Slack", what, REMEDIES.get(code, ""), permanent=True, code=code)
+            refusal = f'{METHOD} was refused with "{code}".'
+            raise IntegrationError("Slack", refusal, REMEDIES.get(code, ""), permanent=True, code=code)
         if said.get("token_type") != "bot" or not said.get("access_token"):
             raise IntegrationError("Slack", f"{METHOD} gave no bot token.", permanent=True)
         return _grant(said)
