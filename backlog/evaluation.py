@@ -45,8 +45,10 @@ def comparable_runs(metric: Metric, runs: Iterable[RunValue]) -> tuple[list[RunV
     the metric's, or than the latest run's where the metric names none."""
     runs = list(runs)
     named = metric.eval_set or _latest_named(runs)
-    kept = [run for run in runs if not why_not_comparable(run.eval_set, named)]
-    return kept, [run for run in runs if why_not_comparable(run.eval_set, named)]
+    sets = {run.eval_set for run in runs}  # few, and the runs are many
+    foreign = {eval_set for eval_set in sets if why_not_comparable(eval_set, named)}
+    kept = [run for run in runs if run.eval_set not in foreign]
+    return kept, [run for run in runs if run.eval_set in foreign]
 
 
 def _latest_named(runs: Sequence[RunValue]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import attrgetter
 
 from backlog.metric import Better, RunValue
 
@@ -31,24 +32,20 @@ class Standing:
 
 def standing(runs: Iterable[RunValue], better: Better) -> Standing | None:
     """The standing after those runs, in any order; None when no run has a finite value."""
-    ordered = sorted(runs, key=lambda run: (run.at, run.run))
+    ordered = sorted(runs, key=attrgetter("at", "run"))
     finished = [run for run in ordered if not run.failed]
-    if not finished:
+    value = better.best(run.value for run in finished)
+    if value is None:
         return None
-    best = finished[0]
-    since_best = 0
-    for run in finished[1:]:
-        if better.beats(run.value, best.value):
-            best, since_best = run, 0
-        else:
-            since_best += 1
+    place = next(place for place, run in enumerate(finished) if run.value == value)
+    best = finished[place]
     return Standing(
-        best=best.value,
+        best=value,
         best_run=best.run,
         best_at=best.at,
         runs=len(ordered),
         failed=len(ordered) - len(finished),
-        since_best=since_best,
+        since_best=len(finished) - 1 - place,
         last_at=ordered[-1].at,
         eval_set=best.eval_set,
     )

@@ -100,8 +100,9 @@ class HealthCall:
 class GoalLine:
     """A goal with its metric's way from baseline over best to target, and its derived health with the reason. Of its
     `finished` experiments `good` had a good outcome; `moves` is the history of its numbers, oldest first; `call` is a
-    person's health, shown beside the rules' where the two differ; `outlook` is what may come of it, empty while its
-    history is too short."""
+    person's health, shown beside the rules' where the two differ; `outlook` is what may come of it, or that its history
+    is too short, empty while nobody works on it. `met` is the mark beside the health: the target is reached, in
+    production where that is measured."""
 
     key: str
     statement: str
@@ -136,8 +137,9 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
     """An experiment as the report names it. `tracks` are its own runs only, none where it is neither in progress nor
-    changed this week; `age_days` counts from running; `health` is derived in progress, None elsewhere. `evidence` is
-    what was known when it was decided; `story` is told only of a card's own experiment."""
+    changed this week; `age_days` counts from running, `bet_days` from the last extension, if any; `health` is derived
+    in progress, None elsewhere. `evidence` is what was known when it was decided; `story` is told only of a card's own
+    experiment."""
 
     key: str
     title: str
@@ -174,6 +176,7 @@ class ExperimentLine:
     evidence: str = ""
     decided_by: str = ""
     decided_at: datetime | None = None
+    bet_days: int | None = None
     followers: tuple[str, ...] = ()
     story: tuple[Step, ...] = ()
 

@@ -13,8 +13,8 @@ from backlog.aging import HISTORY_NEEDED, own_history
 from backlog.cadence import Every
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
-from backlog.health import QUIET, experiment_health, goal_health
-from backlog.metric import Better, Metric, RunValue
+from backlog.health import DECIDE_WITHIN, QUIET, experiment_health, goal_health
+from backlog.metric import PROD, Better, Metric, RunValue
 from backlog.outlook import goal_outlook
 from backlog.parity import goal_parity
 from backlog.progress import best_by_week, hit_interval, standing
@@ -86,12 +86,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What every line of one snapshot looks at; `own_runs` is by metric id and experiment's key."""
+    """What every line of one snapshot looks at; `risks_of` is by subject, `own_runs` by metric id and experiment's
+    key."""
 
     known: Known
     period: Period
     subject: str
     risks: Sequence[Risk]
+    risks_of: Mapping[str, Sequence[Risk]]
     own_runs: Mapping[tuple[int, str], list[RunValue]]
 
     @property
@@ -132,7 +134,7 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
     before = known.previous.risks if known.previous else ()
     standing = with_answers(find_risks(s, before), known.register, s.now)
     risks = in_order(risk for risk in standing if risk.answer != Answer.MUTED)
-    view = _View(known, period, occasion.subject, risks, _by_experiment(s.runs))
+    view = _View(known, period, occasion.subject, risks, _by_subject(risks), _by_experiment(s.runs))
     changed = {key for key, entry in known.entries if period.start <= entry.at < period.end}
     return Snapshot(
         report=occasion.report,
@@ -157,6 +159,13 @@ def take_snapshot(occasion: Occasion, known: Known) -> Snapshot:
         subject=occasion.subject,
         hit_interval=_hits(s.experiments),
     )
+
+
+def _by_subject(risks: Iterable[Risk]) -> dict[str, list[Risk]]:
+    found: dict[str, list[Risk]] = {}
+    for risk in risks:
+        found.setdefault(risk.subject, []).append(risk)
+    return found
 
 
 def _by_experiment(runs: Mapping[int, Sequence[RunValue]]) -> dict[tuple[int, str], list[RunValue]]:
@@ -191,13 +200,12 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
     metrics = [m for m in s.metrics if m.goal == goal.key and m.name == goal.metric]
     tracks = tuple(_track(m, s.runs.get(m.id, ()), view, dots=False) for m in metrics)
     better = goal.better or next((m.better for m in metrics), None)
-    best = _best_of(tracks, better)
     parity = goal_parity(metrics, s.runs)
     health, evidence = goal_health(
         own,
         [risk for risk in view.risks if risk.subject in subjects],
         parity,
-        best is not None,
+        any(track.best is not None for track in tracks),
         known.updated_at.get(goal.key),
         s.now,
     )
@@ -211,7 +219,7 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
         better=better,
         baseline=goal.baseline,
         target=goal.target,
-        met=_met(best, goal.target, better),
+        met=_met(tracks, goal.target, better),
         health=health,
         health_before=before or None,
         evidence=evidence,
@@ -221,8 +229,16 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
         finished=sum(e.stage.finished for e in own),
         good=sum(e.stage.finished and e.outcome is Outcome.GOOD for e in own),
         call=_call(known, goal.key),
-        outlook=goal_outlook(s, goal, known.own).lines if any(e.stage.in_progress for e in own) else (),
+        outlook=_outlook(goal, own, view),
     )
+
+
+def _outlook(goal: Goal, own: Sequence[Experiment], view: _View) -> tuple[str, ...]:
+    """What may come of a goal that is worked on, or why nothing is said of it."""
+    if not any(e.stage.in_progress for e in own):
+        return ()
+    told = goal_outlook(view.situation, goal, view.known.own)
+    return (*((told.why,) if told.why else ()), *told.lines)
 
 
 def _call(known: Known, goal: str) -> HealthCall | None:
@@ -237,7 +253,6 @@ def _track(metric: Metric, runs: Sequence[RunValue], view: _View, *, dots: bool)
     known, period = view.known, view.period
     done = [run for run in runs if run.at < known.situation.now]
     now_standing = standing(done, metric.better)
-    before = standing((run for run in done if run.at < period.start), metric.better)
     week = _between(done, period.start, period.end)
     week_before = _between(done, period.start - WEEK, period.start)
     first_shown = period.end - WEEKS_SHOWN * WEEK
@@ -246,7 +261,7 @@ def _track(metric: Metric, runs: Sequence[RunValue], view: _View, *, dots: bool)
         source=metric.source,
         best=now_standing.best if now_standing else None,
         best_at=now_standing.best_at if now_standing else None,
-        best_before=before.best if before else None,
+        best_before=metric.better.best(run.value for run in done if run.at < period.start),
         runs=len(done),
         failed=sum(run.failed for run in done),
         runs_week=len(week),
@@ -269,11 +284,10 @@ def _dot(run: RunValue, period: Period) -> RunDot:
     return RunDot(run.at, value, run.failed, period.start <= run.at < period.end)
 
 
-def _best_of(tracks: Sequence[Track], better: Better | None) -> float | None:
-    return (better or Better.UP).best(track.best for track in tracks if track.best is not None)
-
-
-def _met(best: float | None, target: float | None, better: Better | None) -> bool:
+def _met(tracks: Sequence[Track], target: float | None, better: Better | None) -> bool:
+    """Whether the target is reached: in production where that is measured, else where it is."""
+    counted = [track for track in tracks if track.environment == PROD] or tracks
+    best = (better or Better.UP).best(track.best for track in counted if track.best is not None)
     if best is None or target is None or better is None:
         return False
     return best == target or better.beats(best, target)
@@ -307,6 +321,7 @@ def _experiment_line(e: Experiment, view: _View, changed: bool) -> ExperimentLin
         appetite=e.appetite,
         appetite_days=s.rules.appetite_days.get(e.appetite),
         age_days=e.age_days(s.now),
+        bet_days=e.bet_days(s.now),
         blocked_reason=e.blocked_reason,
         outcome=e.outcome,
         learning=e.learning,
@@ -314,10 +329,8 @@ def _experiment_line(e: Experiment, view: _View, changed: bool) -> ExperimentLin
         decision_reason=e.decision_reason,
         next_key=e.next_key,
         went_back=e.went_back,
-        health=experiment_health(
-            e, [r for r in view.risks if r.subject == e.key], sum(t.runs - t.failed for t in tracks), s.now
-        ),
-        goal_met=_met(_best_of(tracks, better), target, better),
+        health=experiment_health(e, view.risks_of.get(e.key, ()), sum(t.runs - t.failed for t in tracks), s.now),
+        goal_met=_met(tracks, target, better),
         changed_week=changed,
         tracks=tracks,
         baseline=goal.baseline if goal and goal.metric == e.metric else None,
@@ -346,19 +359,20 @@ def _decisions(s: Situation) -> Iterable[DecisionNeeded]:
         if e.stage is Stage.DECIDING:
             if e.outcome:
                 found = f'Decide what to do about "{e.title}". The outcome is {e.outcome}: {e.learning}'
-                yield _needed(e, found, ("adopt", "iterate", "pivot", "stop"))
+                yield _needed(e, found, ("adopt", "iterate", "pivot", "stop"), s.now)
             else:
-                asked = f'Say what "{e.title}" found and what we do about it, or bet again.'
-                yield _needed(e, asked, ("name the outcome", f"/exp extend {e.key}"))
+                asked = f'Say what "{e.title}" found, and decide.'
+                yield _needed(e, asked, ("name the outcome", f"bet again (/exp extend {e.key})"), s.now)
         elif issue and issue.done:
-            asked = f'{issue.key} is "{issue.status}" in Jira. Name the outcome and decide about {e.title}.'
-            yield _needed(e, asked, ("name the outcome", f"reopen {issue.key}"))
+            asked = f'{issue.key} is "{issue.status}" in Jira. Name the outcome of "{e.title}" and decide.'
+            yield _needed(e, asked, ("name the outcome", f"reopen {issue.key}"), s.now)
 
 
-def _needed(e: Experiment, question: str, options: tuple[str, ...]) -> DecisionNeeded:
+def _needed(e: Experiment, question: str, options: tuple[str, ...], now: datetime) -> DecisionNeeded:
     default = "it stays open and is asked again next week"
     since = e.stage_since if e.stage is Stage.DECIDING else None
-    return DecisionNeeded(e.key, e.title, question, options, e.owner, default, Health.AT_RISK, since)
+    health = Health.OFF_TRACK if since and now - since > DECIDE_WITHIN else Health.AT_RISK
+    return DecisionNeeded(e.key, e.title, question, options, e.owner, default, health, since)
 
 
 def _learned(view: _View) -> Iterable[Learned]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from backlog.snapshot import Snapshot
 from reports import charts, filters, pictures, templating
 from reports.contents import REPORTS
-from reports.contents.phrases import TONES
+from reports.contents.phrases import status
 from reports.contents.weekly import charted_goal
 
 PICTURE = "chart@scrumbut"  # the Content-ID that the HTML refers to
@@ -54,4 +54,4 @@ def _preheader(deck: list[str], week: str) -> str:
 def chart_of(snapshot: Snapshot) -> str:
     """The one chart of a message, as SVG; empty where nothing is measured yet."""
     goal = charted_goal(snapshot)
-    return charts.goal_way(goal, snapshot.period, "met" if goal.met else TONES[goal.health]) if goal else ""
+    return charts.goal_way(goal, snapshot.period, status(goal.health, goal.met)["tone"]) if goal else ""

@@ -13,13 +13,14 @@ from backlog.snapshot import ExperimentLine, GoalLine, Snapshot
 from reports import charts, pictures, templating
 from reports.card import Card, card
 from reports.contents import REPORTS
-from reports.contents.phrases import TONES, best_track
+from reports.contents.phrases import best_track, status
 from reports.contents.weekly import shown_experiments
 from reports.mail import chart_of
 
 Format = Literal["slack", "html", "text", "md", "json"]
 SURFACES: tuple[Format, ...] = ("slack", "html", "text")  # what is stored with a report
-CHARTS_MAX = 6  # small multiples on a page
+CHARTS = (6, 4, 2, 0)  # small multiples on a page, fewer where it would grow too large
+PAGE_MAX = 60_000  # bytes
 GOAL_CHARTS_MAX = 4  # goals that are drawn; the others are told
 SNAPSHOT = TypeAdapter(Snapshot)
 
@@ -42,7 +43,7 @@ def render_report(snapshot: Snapshot, surface: Format, templates: Path | None = 
     if surface == "json":
         return Rendered(_data(snapshot, context))
     if surface == "html":
-        context["pictures"] = _pictures(snapshot)
+        return _page(snapshot, context, templates)
     body, note = templating.render(snapshot.report, surface, context, templates)
     return Rendered(_with_picture(body, snapshot) if surface == "slack" else body, note)
 
@@ -56,6 +57,17 @@ def render_card(shown: Card) -> dict[str, Any]:
     """`{"text", "blocks"}` of an experiment's one message."""
     message: dict[str, Any] = json.loads(templating.render("card", "slack", card(shown))[0])
     return message
+
+
+def _page(snapshot: Snapshot, context: Mapping[str, Any], templates: Path | None) -> Rendered:
+    """The page with as many charts of runs as keep it small."""
+    rendered = Rendered("")
+    for most in CHARTS:
+        filled = {**context, "pictures": _pictures(snapshot, most)}
+        rendered = Rendered(*templating.render(snapshot.report, "html", filled, templates))
+        if len(rendered.body.encode()) <= PAGE_MAX or not filled["pictures"]["runs"]:
+            break
+    return rendered
 
 
 def _data(snapshot: Snapshot, context: Mapping[str, Any]) -> str:
@@ -72,12 +84,12 @@ def _with_picture(body: str, snapshot: Snapshot) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
-def _pictures(snapshot: Snapshot) -> dict[str, Any]:
+def _pictures(snapshot: Snapshot, most: int) -> dict[str, Any]:
     """What the page draws, by key; a card draws its own experiment only."""
     shown = shown_experiments(snapshot)
     if snapshot.subject:
         shown = [e for e in snapshot.experiments if e.key == snapshot.subject]
-    goals, first = snapshot.goals[:GOAL_CHARTS_MAX], [e for e in shown if (t := best_track(e)) and t.dots][:CHARTS_MAX]
+    goals, first = snapshot.goals[:GOAL_CHARTS_MAX], [e for e in shown if (t := best_track(e)) and t.dots][:most]
     return {
         "goals": {g.key: charts.inline(charts.goal_way(g, snapshot.period, _tone(g))) for g in goals},
         "sparks": {
@@ -96,6 +108,4 @@ def _every_run(e: ExperimentLine, snapshot: Snapshot) -> str:
 
 
 def _tone(of: GoalLine | ExperimentLine) -> str:
-    if isinstance(of, GoalLine):
-        return "met" if of.met else TONES[of.health]
-    return "met" if of.goal_met else TONES[of.health] if of.health else "unknown"
+    return status(of.health, of.met if isinstance(of, GoalLine) else of.goal_met)["tone"]

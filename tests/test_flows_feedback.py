@@ -1,6 +1,7 @@
 """What readers think of a report, and a report of the past as it was sent."""
 
 import json
+from collections.abc import Callable
 
 from backlog.snapshot import Snapshot
 from bot.flows.report_plans import find_plan
@@ -8,7 +9,7 @@ from bot.flows.services import Caller
 from bot.flows.write_report import find_stored, render
 from bot.terminal import to_json, to_text
 from bot.verbs import Request, answer
-from tests.conftest import World
+from tests.conftest import CONFIG, World
 from tests.test_flows import run_whole_experiment
 from tests.test_flows_subscriptions import click
 
@@ -32,11 +33,28 @@ def test_one_click_under_each_part_counts_and_the_latest_of_each_person_stands(w
     assert "Nobody has clicked under a report yet." in world.type("report stats risk")
 
 
+def test_under_a_report_stand_its_page_and_a_schedule_of_ones_own(make_world: Callable[..., World]) -> None:
+    world = make_world(config=CONFIG + '[web]\npublic_url = "https://scrumbut.example"\n')
+    world.type("report post weekly")
+    head, learned, *_ = parts(world)
+    labels = [element["text"]["text"] for element in head["blocks"][-1]["elements"]]  # type: ignore[index]
+    assert labels == ["Open report", "Schedule…", "Useful", "Not useful", "Unclear"]
+    page = head["blocks"][-1]["elements"][0]["url"]  # type: ignore[index]
+    assert page.startswith("https://scrumbut.example/reports/weekly-manager-2026-W47?")
+    assert len(learned["blocks"][-1]["elements"]) == 3  # type: ignore[index]
+    click(world, head, "Open report")  # Slack tells of it and wants an answer; the browser does the rest
+    click(world, head, "Schedule…")
+    opened = world.slack.views.top("U0BEN")
+    assert opened is not None
+    assert opened.content["title"]["text"] == "Schedule a report"
+    assert '"weekly"' in json.dumps(opened.content["blocks"])
+
+
 def test_a_click_for_a_report_that_is_not_there_is_refused(world: World) -> None:
     world.type("report post weekly")
     head = parts(world)[0]
     row = head["blocks"][-1]  # type: ignore[index]
-    row["elements"][0]["value"] = "weekly-<!channel> Summary"
+    row["elements"][-3]["value"] = "weekly-<!channel> Summary"
     assert "There is no report" in click(world, head, "Useful")
     assert "is not one of" in world.type("report rate bad --id weekly-manager-2026-W47")
 

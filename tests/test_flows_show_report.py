@@ -56,5 +56,5 @@ def test_templates_are_copied_once_and_then_belong_to_the_user(world: World, tmp
 
 def test_the_context_is_told_from_the_code(world: World) -> None:
     said = world.type("report context weekly")
-    assert "decisions[].owner" in said
+    assert "decisions[].evidence" in said
     assert "the bottom line, at most 280 characters" in said

@@ -30,11 +30,15 @@ def stale_metric(s: Situation) -> Iterator[Risk]:
             metric.goal,
             worked_on[0].owner,
             0.5,
-            cause=f"{metric.name} ({metric.environment}) has been silent for {silence.days} days",
+            cause=f"{metric.name} ({metric.environment}) has been silent for {_days(silence)}",
             effect="we do not know where the goal stands",
             evidence=f"source {metric.source}, key {metric.key}",
             action=f"/exp metric test {metric.name} --goal {metric.goal} --env {metric.environment}",
         )
+
+
+def _days(span: timedelta) -> str:
+    return f"{span.days} day{'' if span.days == 1 else 's'}"
 
 
 def _silence(s: Situation, metric: Metric, worked_on: Sequence[Experiment]) -> timedelta | None:

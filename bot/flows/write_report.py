@@ -5,7 +5,7 @@ only to places that have not got it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from bot.flows.gather_situation import gather_situation, source_lines
 from bot.flows.mail_report import mail_report
 from bot.flows.report_plans import period_for, why_paused
 from bot.flows.services import ReportPlan, Services
-from reports.feedback import feedback_row
+from reports.feedback import feedback_row, reader_buttons
 from reports.rendering import SURFACES, Format, Rendered, render_report
 from store import outbox
 from store.experiments import find_experiment, first_observed, last_acts, load_entries, load_timeline
@@ -178,12 +178,15 @@ def _post(connection: Connection, services: Services, report: StoredReport, chan
     target = f"slack:report:{report.id}:{channel}"
     payload: dict[str, Any] = json.loads(report.slack)
     said: dict[str, Any] = {part: payload[part] for part in ("text", "blocks", "picture") if part in payload}
-    head: dict[str, Any] = {"channel": channel, "name": target, **_with_feedback(said, report.id, SUMMARY)}
+    buttons = reader_buttons(report.report, report.audience, report.snapshot.url)
+    head: dict[str, Any] = {"channel": channel, "name": target, **_with_row(said, report.id, SUMMARY, buttons)}
     outbox.put(connection, target, POST, head, services.now())
     for reply in payload.get("thread", ()):
-        answer = {"channel": channel, "thread": target, **_with_feedback(reply, report.id, reply["text"])}
+        answer = {"channel": channel, "thread": target, **_with_row(reply, report.id, reply["text"])}
         outbox.put(connection, target, POST, answer, services.now())
 
 
-def _with_feedback(message: dict[str, Any], report_id: str, section: str) -> dict[str, Any]:
-    return {**message, "blocks": [*message["blocks"], feedback_row(report_id, section)]}
+def _with_row(
+    message: dict[str, Any], report_id: str, section: str, before: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    return {**message, "blocks": [*message["blocks"], feedback_row(report_id, section, before)]}

@@ -9,7 +9,7 @@ from bot.flows.services import Caller
 from bot.slack.answers import perform, tell
 from bot.slack.buttons import clicked
 from bot.slack.desk import Desk, Payload, place_of, told
-from reports.feedback import ACTION, VERDICTS
+from reports.feedback import ACTION, OPEN, VERDICTS
 from reports.review import APPROVE, EDIT, LINE, SKIP
 
 VERBS = {APPROVE: "approve", SKIP: "skip", EDIT: "line"}
@@ -27,6 +27,10 @@ def register(app: App, desk: Desk) -> None:
     def on_feedback(ack: Ack, body: Payload) -> None:
         clicked(desk, body, rate)
         ack()
+
+    @app.action(OPEN)
+    def on_open(ack: Ack) -> None:
+        ack()  # the browser opens the page by itself; Slack still wants an answer
 
 
 def review(desk: Desk, caller: Caller, body: Payload) -> None:

@@ -131,13 +131,21 @@ class Fact(TypedDict):
     note: Annotated[str, "what to hold it against; may be empty"]
 
 
+class Outlook(TypedDict):
+    """What may come of a goal."""
+
+    key: str
+    title: Annotated[str, "the goal in words"]
+    lines: Annotated[list[str], "ranges with their sureness, or why nothing is said"]
+
+
 class Bet(TypedDict):
     """What is tried next."""
 
     key: str
     url: str
     title: Annotated[str, "the hypothesis in plain words"]
-    note: Annotated[str, "the appetite, and who owns it"]
+    note: Annotated[str, "the appetite left, the next look, and who owns it"]
 
 
 class Item(TypedDict):
@@ -164,6 +172,22 @@ class Chart(TypedDict):
     series: list[dict[str, Any]]
 
 
+class ChannelLine(TypedDict):
+    """A line of the channel's message."""
+
+    label: Annotated[str, "what stands before it: a shape, an outcome"]
+    text: Annotated[str, "cut to the room there is"]
+
+
+class Channel(TypedDict):
+    """What fits into the channel: at most twelve lines with header, counts, bottom line and sources."""
+
+    by: Annotated[str, "auto, or who wrote the bottom line"]
+    decisions: Annotated[list[str], "the decisions, the first with most room"]
+    said: Annotated[list[ChannelLine], "goals and answers in turn, the worst goal first"]
+    more: Annotated[int, "how many of these are left to the thread"]
+
+
 class Head(TypedDict):
     """What every report has."""
 
@@ -178,6 +202,7 @@ class Head(TypedDict):
     verdict_by: Annotated[str, "auto, or who wrote it"]
     deck: Annotated[list[str], "at most three sentences"]
     sources: Annotated[list[str], "when each source was last read"]
+    as_of: Annotated[str, "the same in short, those read together named together"]
     notes: Annotated[list[str], "sources down, runs left out"]
     words: Annotated[list[str], "explanations of the terms used"]
     policy: Annotated[list[str], "what the team dropped of Scrum, and what stands in its place"]
@@ -202,11 +227,13 @@ class Weekly(Head):
     risks_more: int
     risk_lines: list[str]
     flow: list[Fact]
-    flow_lines: list[str]
+    outlooks: list[Outlook]
+    flow_lines: Annotated[list[str], "flow and outlooks as whole lines"]
     bets: list[Bet]
     bet_lines: list[str]
     backlog: list[Column]
     empty: Annotated[bool, "no run, no change, nothing concluded"]
+    channel: Channel
     chart: Annotated[Chart | None, "for a native chart"]
     pictures: Annotated[dict[str, Any], "on the page: goals and experiments by key, sparks by key, each SVG text"]
 

@@ -7,9 +7,9 @@ from backlog.experiment import Stage
 from backlog.snapshot import ExperimentLine, Snapshot, Track
 from reports.contents import phrases
 from reports.contents.context import Figure, Line, Section, Sections
-from reports.contents.phrases import namer, sentence, status
+from reports.contents.phrases import clipped, namer, sentence, status, titled
 from reports.contents.weekly import appetite_left
-from reports.filters import capital, change, cut, day, number, plural, printable
+from reports.filters import capital, change, cut, day, number, plural
 
 STORY_MAX = 12
 
@@ -30,9 +30,9 @@ def experiment(snapshot: Snapshot) -> Sections:
 
 def _verdict(e: ExperimentLine) -> str:
     if e.outcome is None:
-        return f"{printable(e.title)}: {_standing(e)}"
+        return f"{titled(e.title)}: {_standing(e)}"
     decided = f", and we decided to {e.decision}" if e.decision else ", not decided yet"
-    return f"{printable(e.title)}: {e.outcome}{decided}."
+    return f"{titled(e.title)}: {e.outcome}{decided}."
 
 
 def _standing(e: ExperimentLine) -> str:
@@ -58,7 +58,7 @@ def _figures(e: ExperimentLine) -> Iterable[Figure]:
 
 def _sections(e: ExperimentLine, snapshot: Snapshot) -> Iterable[Section]:
     yield _section("Question", [_line(sentence(e.hypothesis) or "Not framed yet.", _framing(e))])
-    yield _section("What we did", [_line(f"{day(step.at)}: {cut(printable(step.what), 200)}",
+    yield _section("What we did", [_line(f"{day(step.at)}: {cut(clipped(step.what), 200)}",
                                          [], namer(snapshot)(step.who)) for step in e.story[-STORY_MAX:]])  # fmt: skip
     found = [_line(sentence(e.learning), [f"Outcome: {e.outcome}{f', {e.reason_code}' if e.reason_code else ''}"])]
     yield _section("What we found", found if e.outcome else [], "" if e.outcome else "No outcome is named yet.")
@@ -69,12 +69,12 @@ def _sections(e: ExperimentLine, snapshot: Snapshot) -> Iterable[Section]:
     yield _section("Evidence", [*(_evidence(e, track) for track in e.tracks), *known])
     if e.decision:
         who = f"{namer(snapshot)(e.decided_by)}, {day(e.decided_at)}"
-        yield _section("Decision", [_line(f"{capital(str(e.decision))}: {printable(e.decision_reason)}", [], who)])
+        yield _section("Decision", [_line(f"{capital(str(e.decision))}: {clipped(e.decision_reason)}", [], who)])
 
 
 def _framing(e: ExperimentLine) -> list[str]:
     parts = (
-        f"The decision it serves: {printable(e.serves)}." if e.serves else "",
+        f"The decision it serves: {clipped(e.serves)}." if e.serves else "",
         f"Worth acting on from {number(e.min_effect, e.unit)} of {e.metric}." if e.min_effect is not None else "",
         f"Measured on {e.eval_set}." if e.eval_set else "",
     )

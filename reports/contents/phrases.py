@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from backlog.experiment import Outcome
-from backlog.snapshot import ExperimentLine, GoalLine, Health, Risk, Snapshot, Track
+from backlog.snapshot import ExperimentLine, GoalLine, Health, Risk, Snapshot, SourceLine, Track
 from reports.contents.context import Finding, Head, RiskLine, Status
 from reports.filters import MET_SHAPE, MET_WORD, SHAPES, capital, cut, moment, number, period, plural, printable
 from reports.words import explain
 
 BOTTOM_LINE_MAX = 280  # characters
+TEXT_MAX, TITLE_MAX, NAME_MAX = 600, 200, 60  # characters of a sentence, a title and a name from outside
 TONES = {Health.ON_TRACK: "on", Health.AT_RISK: "risk", Health.OFF_TRACK: "off", Health.UNKNOWN: "unknown"}
 WORST_FIRST = [Health.OFF_TRACK, Health.AT_RISK, Health.UNKNOWN, Health.ON_TRACK]
 ARROWS = {True: "↑", False: "↓"}
@@ -31,12 +32,25 @@ def head(snapshot: Snapshot, name: str, verdict: str, deck: Sequence[str]) -> He
         "verdict": cut(snapshot.bottom_line or verdict, BOTTOM_LINE_MAX),
         "verdict_by": namer(snapshot)(snapshot.bottom_line_by) if snapshot.bottom_line else "auto",
         "deck": [cut(line, 300) for line in deck],
-        "sources": [f"{source.name} read {moment(source.read_at)}" for source in snapshot.sources],
+        "sources": [f"{s.name} {_read(s)}" for s in snapshot.sources],
+        "as_of": _as_of(snapshot),
         "notes": _notes(snapshot),
         "words": [],
-        "policy": [f"{capital(p.but)}, but {p.because}; instead: {p.instead}" for p in snapshot.policy],
+        "policy": [f"No {p.but}: {p.because}. Instead: {p.instead}" for p in snapshot.policy],
         "template_note": "",
     }
+
+
+def _as_of(snapshot: Snapshot) -> str:
+    """`runs, jira read Mon 23 Nov, 09:00 UTC; files never read`."""
+    together: dict[str, list[str]] = {}
+    for source in snapshot.sources:
+        together.setdefault(_read(source), []).append(source.name)
+    return "; ".join(f"{', '.join(names)} {how}" for how, names in together.items()) or "No source is configured"
+
+
+def _read(source: SourceLine) -> str:
+    return f"read {moment(source.read_at)}" if source.read_at else "never read"
 
 
 def words_of(snapshot: Snapshot, context: Any) -> list[str]:
@@ -52,21 +66,33 @@ def link(snapshot: Snapshot, path: str) -> str:
 
 def namer(snapshot: Snapshot) -> PEOPLE:
     """People's names by id; an unknown id stays itself."""
-    return lambda user: snapshot.people.get(user, user)
+    return lambda user: cut(snapshot.people.get(user, user), NAME_MAX)
 
 
 def status(health: Health | None, met: bool = False) -> Status:
-    """Shape, word and tone; never a colour alone."""
-    if met:
+    """Shape, word and tone; never a colour alone. A goal that is met is green only where nothing is open: else the mark
+    stands beside its health."""
+    if met and health in (None, Health.ON_TRACK):
         return {"shape": MET_SHAPE, "word": MET_WORD, "tone": "met"}
     if health is None:
         return {"shape": "", "word": "", "tone": "unknown"}
-    return {"shape": SHAPES[health], "word": str(health), "tone": TONES[health]}
+    word = f"{health}, {MET_WORD}" if met else str(health)
+    return {"shape": SHAPES[health], "word": word, "tone": TONES[health]}
+
+
+def clipped(text: str) -> str:
+    """Foreign text on one line, as much of it as a report tells."""
+    return cut(printable(text), TEXT_MAX)
+
+
+def titled(text: str) -> str:
+    """A title or a goal's statement on one line."""
+    return cut(printable(text), TITLE_MAX)
 
 
 def sentence(text: str) -> str:
     """Foreign text as a sentence: a capital first, a full stop last."""
-    line = capital(printable(text))
+    line = capital(clipped(text))
     return line if line.endswith((".", "!", "?", "…")) or not line else f"{line}."
 
 
@@ -94,14 +120,29 @@ def bottom_line(snapshot: Snapshot) -> str:
     """The verdict by rule: how the goals stand, what was answered, and what waits."""
     if not snapshot.goals:
         return "No goal is stated yet, so nothing can be judged."
-    counts = Counter(MET_WORD if goal.met else str(goal.health) for goal in snapshot.goals)
-    stands = joined([
-        f"{_of(counts[word], len(snapshot.goals))} {'met' if word == MET_WORD else word}"
-        for word in [MET_WORD, *map(str, WORST_FIRST)] if counts[word]
-    ])  # fmt: skip
+    stands, unknown = _standings(snapshot.goals)
     waiting = len(snapshot.decisions)
     told = [*_answers(snapshot), f"{count_in_words(waiting, 'decision')} {'wait' if waiting > 1 else 'waits'}"]
-    return f"{capital(stands)}: {joined(told)}."
+    if not stands:
+        where = (
+            "the goal stands" if len(snapshot.goals) == 1 else f"any of {in_words(len(snapshot.goals))} goals stands"
+        )
+        return f"We do not know where {where}; {joined(told)}."
+    doubt = f"; we do not know about {in_words(unknown)}" if unknown else ""
+    return f"{capital(stands)}{doubt}: {joined(told)}."
+
+
+def _standings(goals: Sequence[GoalLine]) -> tuple[str, int]:
+    """(`two of four goals are at risk and one is met`, how many we know nothing of)."""
+    words = Counter("met" if status(goal.health, goal.met)["tone"] == "met" else str(goal.health) for goal in goals)
+    unknown = words.pop(str(Health.UNKNOWN), 0)
+    order = [word for word in (*map(str, WORST_FIRST), "met") if words[word]]
+    told = [
+        f"{in_words(words[word])} {'is' if words[word] == 1 else 'are'} {word}" if index
+        else f"{_of(words[word], len(goals))} {word}"
+        for index, word in enumerate(order)
+    ]  # fmt: skip
+    return joined(told) if told else "", unknown
 
 
 def _answers(snapshot: Snapshot) -> list[str]:
@@ -125,23 +166,25 @@ def _of(count: int, total: int) -> str:
     return f"{in_words(count)} of {in_words(total)} goals {'is' if count == 1 else 'are'}"
 
 
-def goal_sentence(goal: GoalLine, team: bool = False) -> str:
+def goal_sentence(goal: GoalLine, team: bool = False, *, numbers: bool = True) -> str:
     """Business words first, the number in brackets; the team reads the number first."""
-    word = f"{MET_WORD if goal.met else goal.health}{arrow(goal)}"
-    numbers, way = goal_numbers(goal), way_in_words(goal)
-    said = capital(printable(goal.statement))
-    why = f"because {printable(goal.evidence)}".rstrip(".") + call_in_words(goal)
+    green = status(goal.health, goal.met)["tone"] == "met"
+    word = f"{MET_WORD if green else goal.health}{arrow(goal)}"
+    known, way = goal_numbers(goal), way_in_words(goal)
+    said = capital(titled(goal.statement))
+    why = f"because {clipped(goal.evidence)}".rstrip(".") + call_in_words(goal)
     if team:
-        return f"{numbers or 'not measured'}: {said}, {word}, {why}."
-    bracket = f" ({numbers})" if numbers else ""
-    return f"{said}: {', '.join(part for part in (word, way) if part)}{bracket}, {why}."
+        return f"{known or 'not measured'}: {said}, {status(goal.health, goal.met)['word']}{arrow(goal)}, {why}."
+    bracket = f" ({known})" if known and numbers else ""
+    between = " although " if goal.met and not green else ", "
+    return f"{said}: {between.join(part for part in (word, way) if part)}{bracket}, {why}."
 
 
 def call_in_words(goal: GoalLine) -> str:
     """What a person says of the goal's health, where it differs from the rules'; else nothing."""
     if goal.call is None or goal.call.health is goal.health:
         return ""
-    return f"; {goal.call.who} says {goal.call.health}: {printable(goal.call.why)}".rstrip(".")
+    return f"; {goal.call.who} says {goal.call.health}: {clipped(goal.call.why)}".rstrip(".")
 
 
 def goal_numbers(goal: GoalLine) -> str:
@@ -163,13 +206,17 @@ def way_in_words(goal: GoalLine) -> str:
     share = (known[where] - goal.baseline) / (goal.target - goal.baseline)
     place = {"prod": "in production", "dev": "in development"}.get(where, f"in {where}")
     if share >= 1:
-        return f"the goal is reached {place}"
+        return f"the target is reached {place}"
     return f"{share:.0%} of the way {place}".replace("%", " %") if share > 0 else f"no nearer than at the start {place}"
 
 
 def arrow(goal: GoalLine) -> str:
     """The health's arrow against the report before; nothing where it is the same."""
-    if goal.health_before is None or goal.health_before is goal.health or goal.met:
+    if (
+        goal.health_before is None
+        or goal.health_before is goal.health
+        or status(goal.health, goal.met)["tone"] == "met"
+    ):
         return ""
     if Health.UNKNOWN in (goal.health, goal.health_before):
         return f", was {goal.health_before}"  # neither better nor worse: before or now we do not know
@@ -183,7 +230,7 @@ def findings(snapshot: Snapshot) -> list[Finding]:
         {
             "key": item.key,
             "url": link(snapshot, f"experiments/{item.key}"),
-            "title": printable(item.title),
+            "title": titled(item.title),
             "outcome": str(item.outcome),
             "found": sentence(item.learning),
             "so_what": sentence(item.so_what),
@@ -211,12 +258,12 @@ def risk_line(risk: Risk, title: str, name: PEOPLE) -> RiskLine:
     """A risk in words."""
     return {
         "subject": risk.subject,
-        "sentence": f"{printable(title) or risk.subject}: {risk.cause}, so {risk.effect}.",
+        "sentence": f"{titled(title) or risk.subject}: {risk.cause}, so {risk.effect}.",
         "evidence": risk.evidence,
         "owner": name(risk.owner),
         "action": risk.action,
         "review": f"{risk.review_on.day} {risk.review_on:%B}",
-        "trend": f"{risk.trend}, {risk.answer}: {printable(risk.answered)}" if risk.answer else risk.trend,
+        "trend": f"{risk.trend}, {risk.answer}: {clipped(risk.answered)}" if risk.answer else risk.trend,
     }
 
 
@@ -242,12 +289,12 @@ def issue_link(e: ExperimentLine) -> str:
 
 
 def _notes(snapshot: Snapshot) -> list[str]:
-    notes = [f"{s.name} could not be read: {printable(s.error)}" for s in snapshot.sources if s.error]
-    notes += [f"{s.name} was never read." for s in snapshot.sources if not s.error and s.read_at is None]
+    notes = [f'Source "{s.name}" could not be read: {clipped(s.error)}' for s in snapshot.sources if s.error]
+    notes += [f'Source "{s.name}" was never read.' for s in snapshot.sources if not s.error and s.read_at is None]
     for goal in snapshot.goals:
         failed = sum(track.failed for track in goal.tracks)
         if failed:
             notes.append(f"{goal.metric} of {goal.key}: {plural(failed, 'failed run')} left out of every best.")
         if goal.parity and goal.parity.gap is None:
             notes.append(f"{goal.metric} of {goal.key}: dev and prod {goal.parity.why}.")
-    return [cut(note, 400) for note in notes]
+    return [capital(cut(note, 400)) for note in notes]

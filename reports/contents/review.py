@@ -6,9 +6,9 @@ from backlog.experiment import Outcome
 from backlog.snapshot import GoalLine, Snapshot
 from reports.contents import phrases
 from reports.contents.context import Figure, Line, Section, Sections
-from reports.contents.phrases import status
+from reports.contents.phrases import clipped, status, titled
 from reports.contents.weekly import parity_in_words
-from reports.filters import capital, day, number, plural, printable
+from reports.filters import capital, day, number, plural
 
 
 def goal_review(snapshot: Snapshot) -> Sections:
@@ -38,7 +38,7 @@ def _figures(snapshot: Snapshot) -> list[Figure]:
 
 def _goal(goal: GoalLine, snapshot: Snapshot) -> Section:
     entries = [_standing(goal), *_history(goal), *_learnings(goal, snapshot)]
-    return {"heading": capital(printable(goal.statement)), "lead": "", "entries": entries}
+    return {"heading": capital(titled(goal.statement)), "lead": "", "entries": entries}
 
 
 def _standing(goal: GoalLine) -> Line:
@@ -56,7 +56,7 @@ def _history(goal: GoalLine) -> Iterable[Line]:
     """Old numbers stay visible: a target that moved is not hidden by the new one."""
     lines = [
         f"{day(move.at)}: {move.what} {number(move.before, goal.unit)} → {number(move.after, goal.unit)}"
-        f"{f', {printable(move.why)}' if move.why else ''}"
+        f"{f', {clipped(move.why)}' if move.why else ''}"
         for move in goal.moves
     ]
     times = sum(move.what == "target" for move in goal.moves)

@@ -1,12 +1,16 @@
 """The weekly report: what a manager must know in a minute, and the team's variant with every number first."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import zip_longest
 
 from backlog.aging import History, expectation
 from backlog.experiment import Stage
 from backlog.snapshot import DecisionNeeded, ExperimentLine, Flow, GoalLine, Snapshot, Track
 from reports.contents import phrases
+from reports.contents.channel import asked_pieces, channel, said_pieces
 from reports.contents.context import (
     Bet,
     Changed,
@@ -16,12 +20,13 @@ from reports.contents.context import (
     Fact,
     Figure,
     GoalState,
+    Outlook,
     Rest,
     Row,
     Weekly,
 )
-from reports.contents.phrases import PEOPLE, link, namer, sentence, status
-from reports.filters import capital, change, cut, day, moment, number, plural, printable
+from reports.contents.phrases import PEOPLE, clipped, joined, link, namer, sentence, status, titled
+from reports.filters import capital, change, cut, day, moment, number, plural
 
 DECISIONS_MAX = RISKS_MAX = BETS_MAX = DECK_MAX = 3
 TEAM_RISKS_MAX = 10
@@ -31,6 +36,7 @@ EXPERIMENTS_MAX = 25
 def weekly(snapshot: Snapshot) -> Weekly:
     """The context of the weekly report."""
     name, team = namer(snapshot), snapshot.audience == "team"
+    head = phrases.head(snapshot, "Weekly report", phrases.bottom_line(snapshot), _deck(snapshot, team))
     shown = shown_experiments(snapshot)
     decisions = [_decision(needed, snapshot, name) for needed in snapshot.decisions[:DECISIONS_MAX]]
     learned = phrases.findings(snapshot)
@@ -38,9 +44,16 @@ def weekly(snapshot: Snapshot) -> Weekly:
     most = TEAM_RISKS_MAX if team else RISKS_MAX
     risks = [phrases.risk_line(risk, titles.get(risk.subject, ""), name) for risk in snapshot.risks[:most]]
     changes, flow, bets = _changes(snapshot), _flow(snapshot), _bets(snapshot, name)
+    outlooks = _outlooks(snapshot)
     decisions_more, risks_more = len(snapshot.decisions) - len(decisions), len(snapshot.risks) - len(risks)
     context: Weekly = {
-        **phrases.head(snapshot, "Weekly report", phrases.bottom_line(snapshot), _deck(snapshot, team)),
+        **head,
+        "channel": channel(
+            head["verdict"],
+            head["verdict_by"],
+            asked_pieces(decisions),
+            said_pieces(_goals_in_short(snapshot, team), learned),
+        ),
         "figures": _figures(snapshot),
         "decisions": decisions,
         "decisions_more": decisions_more,
@@ -56,7 +69,11 @@ def weekly(snapshot: Snapshot) -> Weekly:
         "risks_more": risks_more,
         "risk_lines": [*map(phrases.risk_in_one_line, risks), *phrases.more(risks_more, "risk")],
         "flow": flow,
-        "flow_lines": [f"{fact['label']}: {fact['value']}. {fact['note']}".strip() for fact in flow],
+        "flow_lines": [
+            *(f"{fact['label']}: {fact['value']}. {fact['note']}".strip() for fact in flow),
+            *(f"{told['title']}: {' '.join(told['lines'])}" for told in outlooks),
+        ],
+        "outlooks": outlooks,
         "bets": bets,
         "bet_lines": [f"{bet['title']} ({bet['key']}, {bet['note']})" for bet in bets],
         "backlog": _backlog(snapshot),
@@ -83,14 +100,20 @@ def shown_experiments(snapshot: Snapshot) -> list[ExperimentLine]:
 
 
 def _deck(snapshot: Snapshot, team: bool) -> list[str]:
-    """At most three sentences: the goals, the worst first; with few of them what was learned too."""
-    goals = sorted(snapshot.goals, key=lambda g: (g.met, phrases.WORST_FIRST.index(g.health)))
-    told = [phrases.goal_sentence(goal, team) for goal in goals[:DECK_MAX]]
-    told += [
-        f'"{printable(item.title)}": {item.outcome}, {sentence(item.so_what)[:1].lower()}{sentence(item.so_what)[1:]}'
-        for item in snapshot.learned
-    ]
+    """At most three sentences: the goals, the worst first; with few of them what was learned too. Without any goal,
+    what to do about that."""
+    if not snapshot.goals:
+        return ['State one: /exp goal add churn "keep active clients" --metric recall --baseline 0.71 --target 0.80']
+    told = [told for _, told in _goals_in_short(snapshot, team)[:DECK_MAX]]
+    told += [f"{capital(str(item.outcome))}: {clipped(item.learning)}".rstrip(".") + "." for item in snapshot.learned]
     return told[:DECK_MAX]
+
+
+def _goals_in_short(snapshot: Snapshot, team: bool) -> list[tuple[str, str]]:
+    """(shape, sentence) of each goal, the worst first; of several the numbers would hide the words."""
+    goals = sorted(snapshot.goals, key=lambda g: (phrases.WORST_FIRST.index(g.health), g.met))
+    numbers = team or len(goals) == 1
+    return [(status(g.health, g.met)["shape"], phrases.goal_sentence(g, team, numbers=numbers)) for g in goals]
 
 
 def _figures(snapshot: Snapshot) -> list[Figure]:
@@ -99,7 +122,7 @@ def _figures(snapshot: Snapshot) -> list[Figure]:
     improved = sum(any(_improved(track) for track in e.tracks) for e in running)
     before = sum(any(_improved_before(track) for track in e.tracks) for e in running)
     waits = sorted(needed.since for needed in snapshot.decisions if needed.since)
-    oldest = f"oldest since {waits[0]:%A} {day(waits[0])}" if waits else "see below"
+    oldest = f"oldest since {day(waits[0])}" if waits else "see below"
     return [
         {
             "label": "Runs this week",
@@ -141,7 +164,7 @@ def _decision(needed: DecisionNeeded, snapshot: Snapshot, name: PEOPLE) -> Decis
         "url": link(snapshot, f"experiments/{needed.subject}"),
         "issue_key": e.issue_key if e else "",
         "issue_url": phrases.issue_link(e) if e else "",
-        "title": printable(needed.question),
+        "title": clipped(needed.question),
         "evidence": _why_asked(needed, e),
         "owner": name(needed.owner),
         "options": list(needed.options),
@@ -171,7 +194,7 @@ def _goal(goal: GoalLine, team: bool) -> GoalState:
         **status(goal.health, goal.met),
         "key": goal.key,
         "sentence": phrases.goal_sentence(goal, team),
-        "statement": capital(printable(goal.statement)),
+        "statement": capital(titled(goal.statement)),
         "anti": "; ".join(goal.anti_goals),
         "metric": goal.metric,
         "baseline": number(goal.baseline, goal.unit),
@@ -215,7 +238,7 @@ def _row(e: ExperimentLine, snapshot: Snapshot, name: PEOPLE) -> Row:
         **status(e.health, e.goal_met),
         "key": e.key,
         "url": link(snapshot, f"experiments/{e.key}"),
-        "title": printable(e.title),
+        "title": titled(e.title),
         "stage": str(e.stage),
         "owner": name(e.owner),
         "issue_key": e.issue_key,
@@ -246,11 +269,18 @@ def _changes(snapshot: Snapshot) -> list[Changed]:
     learned = {item.key for item in snapshot.learned}
     for item in snapshot.changes:
         if not (item.subject in learned and item.what.startswith("outcome ")):
-            told.setdefault(item.subject, []).append(cut(printable(item.what), 200))
+            told.setdefault(item.subject, []).append(cut(clipped(item.what), 200))
     return [
-        {"key": key, "title": capital(printable(titles[key])), "what": list(dict.fromkeys(whats))}
+        {"key": key, "title": capital(titled(titles[key])), "what": list(dict.fromkeys(_arrived(whats)))}
         for key, whats in told.items()
     ]
+
+
+def _arrived(whats: Sequence[str]) -> Iterable[str]:
+    """Of moves one after the other the last: where an experiment only passed through is no difference."""
+    for what, then in zip_longest(whats, whats[1:], fillvalue=""):
+        if not (what.startswith("moved to") and then.startswith(("moved to", "started", "concluded"))):
+            yield what
 
 
 def _flow(snapshot: Snapshot) -> list[Fact]:
@@ -262,7 +292,6 @@ def _flow(snapshot: Snapshot) -> list[Fact]:
         *_oldest(flow),
         *_iteration(flow),
         *_expected(flow),
-        *_outlooks(snapshot),
     ]
 
 
@@ -285,24 +314,35 @@ def _hit_rate(snapshot: Snapshot) -> Iterable[Fact]:
 
 def _oldest(flow: Flow) -> Iterable[Fact]:
     if flow.oldest:
-        told = ", ".join(f"{key} {days} d{_slow(days, flow.history)}" for key, days in flow.oldest)
+        first, *others = (f"{key} {days} d" for key, days in flow.oldest)
+        then = f"then {', '.join(others)}; " if others else ""
         short = f"too little history of its own to compare ({flow.finished_ever} of {flow.history_needed} finished)"
-        note = f"the appetite serves; {short}" if flow.history is None else ""
-        yield _fact("Oldest", told, note)
+        note = _slow(flow) if flow.history else f"the appetite serves; {short}"
+        yield _fact("Oldest", first, then + note)
 
 
-def _slow(days: int, history: History | None) -> str:
-    """How an age compares with the team's own history; nothing while it is young or the history short."""
-    if history is None or days <= history.p50:
-        return ""
-    share = 95 if days > history.p95 else 85 if days > history.p85 else 50
-    return f" (older than {share} % of those finished)"
+def _slow(flow: Flow) -> str:
+    """How the oldest compare with the team's own history; nothing while they are young."""
+    shares: dict[int, list[str]] = {}
+    for key, days in flow.oldest:
+        shares.setdefault(_older_than(days, flow.history), []).append(key)
+    told = [
+        f"{joined(keys)} {'is' if len(keys) == 1 else 'are'} older than {share} %"
+        for share, keys in shares.items()
+        if share
+    ]
+    return f"{joined(told)} of those finished" if told else "none older than half of those finished"
+
+
+def _older_than(days: int, history: History | None) -> int:
+    percentiles = ((95, history.p95), (85, history.p85), (50, history.p50)) if history else ()
+    return next((share for share, limit in percentiles if days > limit), 0)
 
 
 def _iteration(flow: Flow) -> Iterable[Fact]:
     if flow.days_to_dev is not None and flow.days_to_prod is not None:
-        value = f"{flow.days_to_dev} d + {flow.days_to_prod} d"
-        yield _fact("Iteration time", value, "from running to the answer in development, then in production; medians")
+        value = f"{flow.days_to_dev} d, then {flow.days_to_prod} d"
+        yield _fact("Iteration time", value, "to the answer in development, then in production; medians")
 
 
 def _expected(flow: Flow) -> Iterable[Fact]:
@@ -311,25 +351,35 @@ def _expected(flow: Flow) -> Iterable[Fact]:
         yield _fact("Time to an answer", f"{flow.history.p85} d", f"{expectation(flow.history)} {capital(note)}")
     else:
         have = f"{flow.finished_ever} of {flow.history_needed} finished experiments"
-        yield _fact("Forecast", "not enough history", f"{have}; the appetite serves instead")
+        yield _fact("Forecast", "Not enough history", f"{have}; the appetite serves instead")
 
 
-def _outlooks(snapshot: Snapshot) -> Iterable[Fact]:
-    """What may come of each goal, as ranges with their sureness."""
-    for goal in snapshot.goals:
-        if goal.outlook:
-            yield _fact(f"What may come of {goal.key}", capital(goal.outlook[-1]), "; ".join(goal.outlook[:-1]))
+def _outlooks(snapshot: Snapshot) -> list[Outlook]:
+    """What may come of each goal that is worked on: ranges with their sureness, the dates first."""
+    return [
+        {
+            "key": goal.key,
+            "title": capital(titled(goal.statement)),
+            "lines": [sentence(line) for line in reversed(goal.outlook)],
+        }
+        for goal in snapshot.goals
+        if goal.outlook
+    ]
 
 
 def _bets(snapshot: Snapshot, name: PEOPLE) -> list[Bet]:
-    going = [e for e in snapshot.experiments if e.stage in (Stage.READY, Stage.RUNNING, Stage.OBSERVING)]
-    going.sort(key=lambda e: (e.stage is not Stage.READY, e.age_days or 0))
+    """What is tried next: the ready ones, then the youngest bets; one whose appetite is spent is a decision, no bet."""
+    going = [
+        e for e in snapshot.experiments
+        if e.stage in (Stage.READY, Stage.RUNNING, Stage.OBSERVING) and not _is_spent(e)
+    ]  # fmt: skip
+    going.sort(key=lambda e: (e.stage is not Stage.READY, _bet_days(e) or 0))
     return [
         {
             "key": e.key,
             "url": link(snapshot, f"experiments/{e.key}"),
-            "title": cut(printable(e.hypothesis or e.title), 200),
-            "note": ", ".join(part for part in (appetite_left(e), name(e.owner)) if part),
+            "title": cut(clipped(e.hypothesis or e.title), 200),
+            "note": ", ".join(part for part in (appetite_left(e), _next_look(e, snapshot), name(e.owner)) if part),
         }
         for e in going[:BETS_MAX]
     ]
@@ -339,10 +389,29 @@ def appetite_left(e: ExperimentLine) -> str:
     """What is left of the bet."""
     if e.appetite_days is None:
         return "no appetite set"
-    if e.age_days is None:
+    days = _bet_days(e)
+    if days is None:
         return f"appetite {plural(e.appetite_days, 'day')}"
-    left = e.appetite_days - e.age_days
-    return f"{plural(left, 'day')} of appetite left" if left > 0 else "its appetite is spent"
+    left = e.appetite_days - days
+    return f"{left} of {plural(e.appetite_days, 'day')} of appetite left" if left > 0 else "its appetite is spent"
+
+
+def _bet_days(e: ExperimentLine) -> int | None:
+    return e.age_days if e.bet_days is None else e.bet_days
+
+
+def _is_spent(e: ExperimentLine) -> bool:
+    days = _bet_days(e)
+    return e.appetite_days is not None and days is not None and days >= e.appetite_days
+
+
+def _next_look(e: ExperimentLine, snapshot: Snapshot) -> str:
+    """The next checkpoint: half of the appetite, then all of it."""
+    days = _bet_days(e)
+    if days is None or e.appetite_days is None:
+        return ""
+    until = next((at - days for at in (math.ceil(e.appetite_days / 2), e.appetite_days) if at > days), None)
+    return f"next look {day(snapshot.made_at + timedelta(days=until))}" if until else ""
 
 
 def _backlog(snapshot: Snapshot) -> list[Column]:
@@ -354,7 +423,7 @@ def _backlog(snapshot: Snapshot) -> list[Column]:
     return [
         {
             "heading": heading,
-            "items": [{"key": e.key, "title": printable(e.title), "note": _standing(e)} for e in found[:5]],
+            "items": [{"key": e.key, "title": titled(e.title), "note": _standing(e)} for e in found[:5]],
             "more": max(0, len(found) - 5),
         }
         for heading, found in columns
@@ -363,9 +432,10 @@ def _backlog(snapshot: Snapshot) -> list[Column]:
 
 
 def _standing(e: ExperimentLine) -> str:
-    blocked = f"blocked: {cut(printable(e.blocked_reason), 80)}" if e.blocked_reason else ""
+    blocked = f"blocked: {cut(clipped(e.blocked_reason), 80)}" if e.blocked_reason else ""
     age = f"for {plural(e.age_days, 'day')}" if e.stage.in_progress and e.age_days is not None else ""
-    return ", ".join(part for part in (str(e.stage), age, blocked) if part)
+    stage = "" if e.stage in (Stage.READY, Stage.IDEA) else str(e.stage)  # the heading says it
+    return ", ".join(part for part in (stage, age, blocked) if part)
 
 
 def _chart(snapshot: Snapshot) -> Chart | None:
