@@ -1,6 +1,7 @@
 """One pull by one client in a process of its own: `python -m bench.clients CLIENT URL FOLDER` prints its figures.
 
 All ask a Jira Cloud on loopback for the same fields of the same issues; ours writes them into its database as well.
+Each client is opened first, and what is timed is the pull alone.
 """
 
 import json
@@ -16,15 +17,18 @@ EMAIL, TOKEN = "bot@example.com", "jira-sandbox-token"
 CHANGES = (0, 1, 100, 1_000)  # issues edited before an incremental pull
 
 
-def pull_raw(url: str, folder: Path) -> dict[str, Any]:
+Pull = Callable[[], dict[str, Any]]
+
+
+def pull_raw(url: str, folder: Path) -> Pull:
     """requests and json: the floor."""
     from bench.floors.http import pull_pages
     from integrations.jira.issues import FIELDS
 
-    return {"issues": pull_pages(url, EMAIL, TOKEN, JQL, list(FIELDS))}
+    return lambda: {"issues": pull_pages(url, EMAIL, TOKEN, JQL, list(FIELDS))}
 
 
-def pull_objects(url: str, folder: Path) -> dict[str, Any]:
+def pull_objects(url: str, folder: Path) -> Pull:
     """The `jira` package's own way, as objects."""
     from jira import JIRA
 
@@ -32,30 +36,35 @@ def pull_objects(url: str, folder: Path) -> dict[str, Any]:
 
     client = JIRA(url, basic_auth=(EMAIL, TOKEN), options={"rest_api_version": "3"}, get_server_info=False)
     client.deploymentType = "Cloud"  # what its question to the server would have told
-    return {"issues": len(client.enhanced_search_issues(JQL, maxResults=0, fields=list(FIELDS)))}
+    return lambda: {"issues": len(client.enhanced_search_issues(JQL, maxResults=0, fields=list(FIELDS)))}
 
 
-def pull_atlassian(url: str, folder: Path) -> dict[str, Any]:
+def pull_atlassian(url: str, folder: Path) -> Pull:
     """atlassian-python-api, page by page as its documentation shows it, all kept."""
     from atlassian import Jira
 
     from integrations.jira.issues import FIELDS
 
     client: Any = Jira(url=url, username=EMAIL, password=TOKEN, cloud=True)
-    issues, token = [], None
-    while True:
-        page = client.enhanced_jql(JQL, fields=list(FIELDS), nextPageToken=token, limit=1000)
-        issues += page["issues"]
-        token = page.get("nextPageToken")
-        if not token:
-            return {"issues": len(issues)}
+
+    def pull() -> dict[str, Any]:
+        issues, token = [], None
+        while True:
+            page = client.enhanced_jql(JQL, fields=list(FIELDS), nextPageToken=token, limit=1000)
+            issues += page["issues"]
+            token = page.get("nextPageToken")
+            if not token:
+                return {"issues": len(issues)}
+
+    return pull
 
 
-def pull_ours(url: str, folder: Path) -> dict[str, Any]:
+def pull_ours(url: str, folder: Path) -> Pull:
     """This product, into its database."""
     from bot.flows.sync_backlog import sync_backlog
 
-    return {"issues": sync_backlog(open_ours(url, folder)).issues}
+    services = open_ours(url, folder)
+    return lambda: {"issues": sync_backlog(services).issues}
 
 
 def open_ours(url: str, folder: Path) -> Any:
@@ -68,20 +77,24 @@ def open_ours(url: str, folder: Path) -> Any:
     return Services(database, lambda: datetime.now(UTC), tracker=JiraClient(url, email=EMAIL, token=TOKEN), jql=JQL)
 
 
-def pull_changes(url: str, folder: Path) -> dict[str, Any]:
+def pull_changes(url: str, folder: Path) -> Pull:
     """How many requests an incremental pull costs after so many issues changed."""
     from bot.flows.sync_backlog import sync_backlog
 
     services = open_ours(url, folder)
     sync_backlog(services)
-    asked = {}
-    for count in CHANGES:
-        edit(url, count)
-        before = services.tracker.requests
-        sync_backlog(services)
-        asked[count] = services.tracker.requests - before
-        time.sleep(0.01)
-    return {"issues": 0, "requests": asked}
+
+    def pull() -> dict[str, Any]:
+        asked = {}
+        for count in CHANGES:
+            edit(url, count)
+            before = services.tracker.requests
+            sync_backlog(services)
+            asked[count] = services.tracker.requests - before
+            time.sleep(0.01)
+        return {"issues": 0, "requests": asked}
+
+    return pull
 
 
 def edit(url: str, count: int) -> None:
@@ -97,7 +110,7 @@ def edit(url: str, count: int) -> None:
         session.put(f"{url}/rest/api/3/issue/{issue['id']}", json=body, timeout=30).raise_for_status()
 
 
-CLIENTS: dict[str, Callable[[str, Path], dict[str, Any]]] = {
+CLIENTS: dict[str, Callable[[str, Path], Pull]] = {
     "requests": pull_raw,
     "jira": pull_objects,
     "atlassian": pull_atlassian,
@@ -114,13 +127,14 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    """Run one client and print what it took; its imports are not counted, its memory is all of it."""
+    """Run one client and print what it took. Imports, and a database's making, are no part of a pull; its memory is all
+    of it."""
     client, url, folder = sys.argv[1:4]
-    if client in ("ours", "changes"):
-        open_ours(url, Path(folder)).database.close()  # imports and migrations are no part of a pull
-    began = time.perf_counter()
-    done = CLIENTS[client](url, Path(folder))
-    print(json.dumps({"seconds": time.perf_counter() - began, "mb": peak_mb(), **done}))
+    pull = CLIENTS[client](url, Path(folder))
+    began, used = time.perf_counter(), time.process_time()
+    done = pull()
+    took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used, "mb": peak_mb()}
+    print(json.dumps({**took, **done}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The few statements that SQLAlchemy leaves to each database."""
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
@@ -18,6 +19,24 @@ def insert(connection: Connection, table: Table) -> Any:
     Ask RETURNING whether a row was written: psycopg reports a rowcount of -1 for DO NOTHING.
     """
     return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Write whole rows, in the order of the table's columns, each in the place of the one with its primary key.
+
+    For thousands of rows: they go to the driver at once, for SQLAlchemy's care of each one takes longer than its write.
+    """
+    statement = insert(connection, table)
+    changed = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    dialect = connection.dialect
+    compiled = statement.compile(dialect=dialect, column_keys=table.c.keys())
+    to_sql = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.c]
+    values = [map(f, column) if f else column for f, column in zip(to_sql, zip(*rows, strict=True), strict=True)]
+    bound: Any = list(zip(*values, strict=True))
+    if not compiled.positional:
+        bound = [dict(zip(table.c.keys(), row, strict=True)) for row in bound]
+    connection.exec_driver_sql(str(compiled), bound)
 
 
 def serialise(connection: Connection, what: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, or_, select, update
@@ -11,33 +12,28 @@ from sqlalchemy import Connection, RowMapping, func, or_, select, update
 from backlog.intent import Intent
 from backlog.issue import Comment, Issue
 from backlog.merge import Agreed
-from store.dialect import insert
+from store.dialect import insert, upsert
 from store.tables import agreed, experiment, goal, intent, issue_comment, jira_write, schedule
 from store.tables import issue as table
 
-NAMES = tuple(column.name for column in table.c)
+_values, _DUE = attrgetter(*table.c.keys()), table.c.keys().index("due")
 
 
-def save_issues(connection: Connection, issues: Iterable[Issue]) -> None:
+def save_issues(connection: Connection, issues: Sequence[Issue]) -> None:
     """Remember issues; a moved issue keeps its row and its experiment, which then shows the new key."""
-    rows = [_row(issue) for issue in issues]
-    if not rows:
+    if not issues:
         return
-    statement = insert(connection, table)
-    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name != "id"}
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
-    linked = select(experiment.c.issue_id, experiment.c.issue_key).where(
-        experiment.c.issue_id.in_([row["id"] for row in rows])
-    )
-    known = dict(connection.execute(linked).all())
-    for row in rows:
-        if known.get(str(row["id"])) not in (None, row["key"]):
-            moved = {"issue_key": row["key"], "issue_url": row["url"]}
-            connection.execute(update(experiment).where(experiment.c.issue_id == row["id"]).values(**moved))
-    epics = dict(connection.execute(select(goal.c.epic_id, goal.c.epic_key).where(goal.c.epic_id != "")).all())
-    for row in rows:
-        if epics.get(str(row["id"])) not in (None, row["key"]):
-            connection.execute(update(goal).where(goal.c.epic_id == row["id"]).values(epic_key=row["key"]))
+    upsert(connection, table, [_row(issue) for issue in issues])
+    by_id = {issue.id: issue for issue in issues}
+    linked = select(experiment.c.issue_id, experiment.c.issue_key).where(experiment.c.issue_id.in_(by_id))
+    for issue_id, key in connection.execute(linked).all():
+        if key != by_id[issue_id].key:
+            moved = {"issue_key": by_id[issue_id].key, "issue_url": by_id[issue_id].url}
+            connection.execute(update(experiment).where(experiment.c.issue_id == issue_id).values(**moved))
+    epics = select(goal.c.epic_id, goal.c.epic_key).where(goal.c.epic_id != "")
+    for epic_id, key in connection.execute(epics).all():
+        if epic_id in by_id and key != by_id[epic_id].key:
+            connection.execute(update(goal).where(goal.c.epic_id == epic_id).values(epic_key=by_id[epic_id].key))
 
 
 def load_linked_issues(connection: Connection) -> dict[str, Issue]:
@@ -137,9 +133,10 @@ def _save_moment(connection: Connection, name: str, at: datetime) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"checked_until": at}))
 
 
-def _row(issue: Issue) -> dict[str, Any]:
-    # `asdict` copies each value deeply, at three times the cost of a whole page's upsert.
-    return {name: getattr(issue, name) for name in NAMES} | {"due": issue.due.isoformat() if issue.due else None}
+def _row(issue: Issue) -> list[Any]:
+    row = [*_values(issue)]
+    row[_DUE] = issue.due.isoformat() if issue.due else None
+    return row
 
 
 def _issue(row: RowMapping) -> Issue:

@@ -27,6 +27,7 @@ from tests import test_workspaces as workspaces
 from tests.conftest import CONFIG, TestClock, World
 from tests.reading import read
 from tests.test_flows import frame, run_whole_experiment, state_goal
+from tests.test_store import check_issues_come_back
 
 pytestmark = pytest.mark.contract
 make_town = workspaces.make_town
@@ -103,6 +104,10 @@ def test_what_was_learned_is_found_by_its_beginnings_accents_and_parts(world: Wo
     for words in ("nowhere", "' & | !", "fold & nowhere"):
         assert "EXP-1" not in world.type(f"find {words}").split("You typed")[0].replace(words, ""), words
     assert "Like it: EXP-1 Char-level tokens raise recall" in world.type('new "Tokens raise cost"')
+
+
+def test_an_issue_comes_back_as_it_was_read(database: Database) -> None:
+    check_issues_come_back(database)
 
 
 def test_two_people_at_once_get_two_numbers(database: Database) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from backlog import lifecycle
 from backlog.errors import BacklogError
 from backlog.experiment import Decision, Entry, Experiment, Kind, Outcome, Stage, replay
 from backlog.gates import Evidence
+from backlog.issue import Issue
 from backlog.metric import Aggregation, Better, Metric, Reading
 from backlog.policy import Rules
 from store import ledger, outbox, queue
 from store.database import MIGRATIONS, Database, DatabaseError, open_database
 from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
+from store.issues import find_issue, save_issues
 from store.metrics import add_metric, run_values, save_readings
 from store.tables import metadata
 
@@ -47,6 +50,25 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(f"sqlite:///{tmp_path}/s.db")
     yield opened
     opened.close()
+
+
+def check_issues_come_back(database: Database) -> None:
+    """What is stored of an issue is what was read, also where it is written over."""
+    plain = Issue("1", "ML-1", "https://j/browse/ML-1", "100 % of %(key)s: ? 'é'", "To Do", "new", "", "", NOW)
+    boxed = replace(plain, due=date(2026, 12, 1), sprint="S 1", labels=("a", "b"), priority="High", parent_key="ML-7")
+    lost = replace(boxed, id="2", key="ML-2", summary="\N{SNOWMAN}", unreachable_since=NOW + TIMEOUT)
+    with database.write() as connection:
+        save_issues(connection, [])
+        save_issues(connection, [plain, lost])
+        assert [find_issue(connection, key) for key in ("ML-1", "ml-2")] == [plain, lost]
+        save_issues(connection, [boxed, plain])
+        assert find_issue(connection, "ML-1") == plain
+        save_issues(connection, [boxed])
+        assert find_issue(connection, "ML-1") == boxed
+
+
+def test_an_issue_comes_back_as_it_was_read(database: Database) -> None:
+    check_issues_come_back(database)
 
 
 def test_the_migrations_give_exactly_the_tables(database: Database) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from backlog.issue import Edit, Issue
@@ -17,21 +18,22 @@ def issue_of(raw: Mapping[str, Any], base_url: str, sprint_field: str = "", epic
     Center keeps the epic in a field of its own."""
     fields: Mapping[str, Any] = raw.get("fields") or {}
     status: Mapping[str, Any] = fields.get("status") or {}
+    assignee = fields.get("assignee")
     return Issue(
         id=str(raw["id"]),
         key=str(raw["key"]),
         url=f"{base_url}/browse/{raw['key']}",
         summary=printable(fields.get("summary")),
-        status=printable(status.get("name")),
+        status=_named(status),
         category=str((status.get("statusCategory") or {}).get("key") or ""),
-        resolution=printable((fields.get("resolution") or {}).get("name")),
-        assignee=printable((fields.get("assignee") or {}).get("displayName")),
+        resolution=_named(fields.get("resolution")),
+        assignee=_named(assignee, "displayName"),
         updated=read_time(fields.get("updated")),
         due=_due(fields.get("duedate")),
         sprint=_sprint(fields.get(sprint_field)) if sprint_field else "",
         labels=tuple(label for label in fields.get("labels") or () if isinstance(label, str)),
-        priority=printable((fields.get("priority") or {}).get("name")),
-        assignee_id=account_of(fields.get("assignee")),
+        priority=_named(fields.get("priority")),
+        assignee_id=account_of(assignee),
         parent_key=str((fields.get("parent") or {}).get("key") or fields.get(epic_field) or ""),
     )
 
@@ -48,7 +50,13 @@ def duplicate_of(raw: Mapping[str, Any]) -> str:
 
 def account_of(user: Any) -> str:
     """The id that Jira takes for a user: the account on Cloud, the name on Data Center; empty for nobody."""
-    return str(user.get("accountId") or user.get("name") or "") if isinstance(user, Mapping) else ""
+    return str(user.get("accountId") or user.get("name") or "") if isinstance(user, dict) else ""
+
+
+def _named(value: Any, name: str = "name") -> str:
+    """What a status, a priority or a person is called; empty where there is none."""
+    words = value.get(name) if isinstance(value, dict) else None
+    return _shared(words) if isinstance(words, str) else ""
 
 
 def edits_of(raw: Mapping[str, Any]) -> tuple[Edit, ...]:
@@ -87,6 +95,9 @@ def printable(text: Any) -> str:
         return ""
     plain = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
     return " ".join(plain.split())
+
+
+_shared = lru_cache(maxsize=4_096)(printable)  # thousands of issues share a few names
 
 
 def read_time(text: Any) -> datetime:
