@@ -3,6 +3,7 @@
 The mutants of the engine in `test_sync_mutants.py` are held against this same machine.
 """
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ from integrations.http import IntegrationError
 from integrations.jira.client import JiraClient
 from sandbox.jira import JiraSandbox, document_text
 from store import outbox
-from store.database import open_database
+from store.database import Database, open_database, open_unchanged
 from store.experiments import add_experiment, find_experiment, load_experiments, load_timeline
 from store.goals import add_goal
 from store.issues import load_agreed
@@ -73,15 +74,12 @@ class Both(RuleBasedStateMachine):
     """EXP-1 and ML-1, and whatever issues are made meanwhile."""
 
     template: Path | None = None
+    database: Database  # one for all histories, so that its statements are compiled once
 
     @initialize(lag=LAGS, skew=SKEWS, busy=st.integers(0, 9))
     def open(self, lag: int, skew: int, busy: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="sync-machine-", dir=MEMORY))
         self.busy = busy == 0
-        if Both.template is None:
-            Both.template = Path(tempfile.mkdtemp(prefix="sync-template-", dir=MEMORY)) / "s.db"
-            open_database(f"sqlite:///{Both.template}").close()
-        shutil.copy(Both.template, self.folder / "s.db")
+        self.empty_database()
         self.now, self.number, self.edits = datetime(2026, 11, 23, 10, tzinfo=UTC), 0, 0
         self.jira = JiraSandbox(now=lambda: self.now + timedelta(seconds=skew))
         self.written = list[datetime]()
@@ -93,9 +91,19 @@ class Both(RuleBasedStateMachine):
         self.jira.index_lag = timedelta(seconds=lag)
         self.asked_before = self.writes()
 
+    def empty_database(self) -> None:
+        if Both.template is None:
+            folder = Path(tempfile.mkdtemp(prefix="sync-machine-", dir=MEMORY))
+            atexit.register(shutil.rmtree, folder)
+            Both.template = folder / "empty.db"
+            open_database(f"sqlite:///{Both.template}").close()
+            Both.database = open_unchanged(f"sqlite:///{folder}/s.db")
+        shutil.copy(Both.template, Both.template.with_name("s.db"))
+
     def open_services(self) -> Services:
         tracker = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token, users=PEOPLE)
         tracker._jira._session.mount("http://jira.test", InProcess(self.jira.app))
+        tracker._jira._session.trust_env = False  # nor are proxies looked up
         write = tracker.edit_issue
 
         def edit_issue(issue_id: str, fields: Any) -> None:
@@ -107,7 +115,7 @@ class Both(RuleBasedStateMachine):
 
         tracker.edit_issue = edit_issue  # type: ignore[method-assign]
         return Services(
-            open_database(f"sqlite:///{self.folder}/s.db"), lambda: self.now, tracker=tracker, jql="project = ML",
+            self.database, lambda: self.now, tracker=tracker, jql="project = ML",
             statuses=StatusMap({stage: read_target(text) for stage, text in STAGES.items()}),
             timeout=timedelta(seconds=2), quiet=timedelta(seconds=1),
         )  # fmt: skip
@@ -132,8 +140,7 @@ class Both(RuleBasedStateMachine):
             try:
                 self.check_end()
             finally:
-                self.services.database.close()
-                shutil.rmtree(self.folder)
+                self.database.close()
 
     # What people and the network do
 
@@ -292,11 +299,17 @@ class Both(RuleBasedStateMachine):
             assert sum(at > hour for at in self.written) <= BUDGET, "the budget holds"
 
     def settle(self) -> None:
+        """Go on until two rounds had nothing to do, and nothing waits any more."""
+        idle = 0
         for _ in range(8):
             self.now += timedelta(minutes=11)
             self.pull()
+            idle += 1
             while deliver_next(self.services):
                 self.now += timedelta(seconds=1)
+                idle = 0
+            if idle >= 2 and self.states().keys().isdisjoint(outbox.UNSETTLED):
+                return
 
     def writes(self) -> int:
         done = [c for c in self.jira.calls if c["operation"] == "edit_issue" and c.get("status") == 204]
@@ -317,6 +330,7 @@ class Both(RuleBasedStateMachine):
         take_census(self.services)
         self.settle()
         if outbox.DEAD in self.states():  # what a person was asked to mend, and nothing else
+            self.now += timedelta(hours=1)  # by then there may be writes again
             retry_issue(self.services, ANA, "EXP-1")
             self.settle()
         with self.services.database.read() as connection:

@@ -151,11 +151,12 @@ def sync_backlog(services: Services, full: bool = False, step: Callable[[int], N
 
 def _ahead(pages: Iterator[list[Issue]]) -> Iterator[list[Issue]]:
     """The pages, each asked for while the one before it is stored."""
+    page = next(pages, None)  # mostly there is none
     with ThreadPoolExecutor(1, "pull") as reader:
-        coming = reader.submit(next, pages, None)
-        while (page := coming.result()) is not None:
+        while page is not None:
             coming = reader.submit(next, pages, None)
             yield page
+            page = coming.result()
 
 
 def _batches(pages: Iterator[list[Issue]]) -> Iterator[list[list[Issue]]]:
