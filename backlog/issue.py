@@ -7,6 +7,8 @@ from typing import Any
 
 from backlog.experiment import Stage
 
+ISSUE_TYPE = "Task"  # what an issue is made as where nothing else is configured
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:

@@ -20,6 +20,7 @@ from backlog.address import check_address
 from backlog.cadence import read_cadence, read_span
 from backlog.errors import BacklogError
 from backlog.experiment import Kind, Stage
+from backlog.issue import ISSUE_TYPE
 from backlog.policy import APPETITE_DAYS
 from backlog.status import StatusMap, read_target
 from bot.roles import Role, check_person
@@ -154,7 +155,7 @@ class Jira(Section):
     jql: str = ""
     deployment: Literal["cloud", "server"] = "cloud"
     webhook_secret: SecretStr = SecretStr("")
-    issue_type: str = "Task"
+    issue_type: str = ISSUE_TYPE
     stages: dict[Stage, str] = Field(default_factory=dict)
     users: dict[str, str] = Field(default_factory=dict)
     fields: dict[JiraField, str] = Field(default_factory=dict)

@@ -235,6 +235,11 @@ def create_target(key: str) -> str:
     return f"jira:create:{key}"
 
 
+def issue_target(issue_id: str, line: str = "") -> str:
+    """Where what goes to an issue stands in line; a `line` of its own counts as below the issue's."""
+    return f"jira:issue:{issue_id}{line and f':{line}'}"
+
+
 def is_waiting(connection: Connection, target: str) -> bool:
     """Whether something for that target has not been settled yet."""
     waiting = select(table.c.id).where(table.c.target == target, table.c.state.in_(UNSETTLED)).limit(1)

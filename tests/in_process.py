@@ -10,6 +10,12 @@ from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 
 
+def mount(client: Any, app: Any) -> None:
+    """Let a JiraClient reach a stand-in at http://jira.test; nothing of the environment leads elsewhere."""
+    client._wire.session.mount("http://jira.test", InProcess(app))
+    client._wire.session.trust_env = False
+
+
 class InProcess(BaseAdapter):
     """Answers as the application does; a connection that it drops raises what `requests` raises."""
 

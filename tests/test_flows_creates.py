@@ -15,7 +15,7 @@ from sandbox.jira import JiraSandbox
 from store import outbox
 from store.database import open_database
 from store.experiments import load_experiments
-from tests.in_process import InProcess
+from tests.in_process import mount
 from tests.test_sync_machine import impatient
 
 MANY = 200
@@ -29,7 +29,7 @@ def test_two_hundred_issues_are_made_once_whatever_gets_lost(tmp_path: Path, dep
     jira = JiraSandbox(deployment, now=lambda: now)
     jira.index_lag = timedelta(seconds=30)
     tracker = JiraClient("http://jira.test", email=jira.email, token=jira.token, pat=jira.token, deployment=deployment)
-    tracker._jira._session.mount("http://jira.test", InProcess(jira.app))
+    mount(tracker, jira.app)
     database = open_database(f"sqlite:///{tmp_path}/s.db")
     services = Services(database, lambda: now, tracker=tracker, jql="project = ML")
     if denied:

@@ -20,7 +20,7 @@ from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from store.database import open_database
 from store.issues import find_issue
-from tests.in_process import InProcess
+from tests.in_process import mount
 
 
 class Pulling:
@@ -34,7 +34,7 @@ class Pulling:
             self.now += timedelta(minutes=1)
         client = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token, pat=self.jira.token,
                             deployment=deployment)  # fmt: skip
-        client._jira._session.mount("http://jira.test", InProcess(self.jira.app))
+        mount(client, self.jira.app)
         database = open_database(f"sqlite:///{folder}/s.db")
         self.known_before = 0
         self.services = Services(database, lambda: self.now, tracker=client, jql="project = ML")

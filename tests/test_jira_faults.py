@@ -22,7 +22,7 @@ from sandbox.serving import serving
 from store.database import open_database
 from store.issues import find_issue
 from tests.conftest import World
-from tests.in_process import InProcess
+from tests.in_process import mount
 from tests.openapi import jira_judge
 
 
@@ -38,7 +38,7 @@ class Pulling:
         self.client = JiraClient(
             "http://jira.test", email=self.jira.email, token=self.jira.token, pat=self.jira.token, deployment=deployment
         )
-        self.client._jira._session.mount("http://jira.test", InProcess(self.jira.app))
+        mount(self.client, self.jira.app)
         database = open_database(f"sqlite:///{folder}/s.db")
         self.services = Services(database, lambda: self.now, tracker=self.client, jql="project = ML")
 

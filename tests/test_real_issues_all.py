@@ -33,7 +33,7 @@ from store.database import open_database
 from store.experiments import find_experiment
 from store.issues import find_issue
 from tests import blockkit
-from tests.in_process import InProcess
+from tests.in_process import InProcess, mount
 from tests.shared import shared_folder
 
 pytestmark = pytest.mark.long
@@ -70,7 +70,7 @@ class Tracker:
             "http://jira.test", email=jira.email, token=jira.token, pat=jira.token, deployment=jira.deployment,
             users={"U0ANA": "acc-ana" if jira.cloud else "ana"},
         )  # fmt: skip
-        client._jira._session.mount("http://jira.test", InProcess(jira.app))
+        mount(client, jira.app)
         self.services = Services(
             open_database(f"sqlite:///{folder}/s.db"), lambda: self.now, tracker=client,
             jql=f"project in ({', '.join(sorted({raw['key'].split('-')[0] for raw in jira._issues.values()}))})",

@@ -43,7 +43,7 @@ from store.database import Database, open_database, open_unchanged
 from store.experiments import add_experiment, find_experiment, load_experiments, load_timeline
 from store.goals import add_goal
 from store.issues import load_agreed
-from tests.in_process import InProcess
+from tests.in_process import mount
 
 ANA = Caller("U0ANA", "ana")
 PEOPLE = {"U0ANA": "acc-ana", "U0BEN": "acc-ben"}
@@ -102,8 +102,7 @@ class Both(RuleBasedStateMachine):
 
     def open_services(self) -> Services:
         tracker = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token, users=PEOPLE)
-        tracker._jira._session.mount("http://jira.test", InProcess(self.jira.app))
-        tracker._jira._session.trust_env = False  # nor are proxies looked up
+        mount(tracker, self.jira.app)
         write = tracker.edit_issue
 
         def edit_issue(issue_id: str, fields: Any) -> None:

@@ -8,10 +8,9 @@ from backlog.cadence import read_span
 from bot.config import ConfigError, SourceSection
 from bot.doctor.case import Case
 from bot.flows.finding import Finding, Topic, fine, trouble, wrong
-from bot.flows.keep_webhook import FORBIDDEN
 from bot.flows.read_mapping import mapping_of
 from bot.flows.read_sources import MISSED, since_read
-from integrations.http import IntegrationError
+from integrations.http import FORBIDDEN, IntegrationError
 from integrations.slack import Identity
 from store.database import DatabaseError
 from store.metrics import source_states

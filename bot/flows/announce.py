@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from backlog.experiment import Entry, Experiment
 from bot.flows.links import JIRA_SPAN
+from bot.flows.order_issue import order_comment, order_link, order_sync
 from bot.flows.progress import progress_lines
 from bot.flows.services import Services
 from reports.card import Card, next_acts
@@ -115,30 +116,33 @@ def card_of(connection: Connection, services: Services, e: Experiment, people: M
 
 def _waits(connection: Connection, e: Experiment) -> str:
     """Since when something could not be written to the issue; empty where all is on its way."""
-    since = outbox.failing_since(connection, f"jira:issue:{e.issue_id}") if e.issue_id else None
+    since = outbox.failing_since(connection, outbox.issue_target(e.issue_id)) if e.issue_id else None
     return f"Jira waits since {since:%d %b %H:%M} UTC" if since else ""
 
 
 def tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
     """Order what the issue must hear of an act: a comment, a sync, the link back."""
-    target, now = f"jira:issue:{experiment.issue_id}", services.now()
     if entry.act in TOLD_IN_JIRA or (entry.act == "undone" and entry.text in TOLD_IN_JIRA):
-        outbox.put(connection, target, "jira.comment", _comment(experiment, entry, who), now)
+        order_comment(connection, services, _comment(experiment, entry, who))
     if SHARED & {*entry.changes} and entry.who != JIRA:
-        sync = {"issue": experiment.issue_id}
-        outbox.put_latest(connection, f"{target}:sync", "jira.sync", sync, now)
+        order_sync(connection, services, experiment.issue_id)
     if entry.act in CHANGES_LINK:
-        link = {
-            "issue": experiment.issue_id,
-            "global_id": f"scrumbut:{experiment.key}",
-            "url": services.public_url + services.links.to(f"/experiments/{experiment.key}", now, JIRA_SPAN),
-            "title": f"{experiment.key} ({experiment.stage}) {experiment.title}"[:255],
-            "summary": experiment.hypothesis[:255],
-            "icon": f"{services.public_url}/stages/{experiment.stage}.svg",
-            "stage": str(experiment.stage),
-            "finished": experiment.stage.finished,
-        }
-        outbox.put_latest(connection, f"{target}:link", "jira.remote_link", link, now)
+        order_link(connection, services, _link(services, experiment))
+
+
+def _link(services: Services, experiment: Experiment) -> dict[str, Any]:
+    """The link back, with the stage as its icon and in its title."""
+    page = services.links.to(f"/experiments/{experiment.key}", services.now(), JIRA_SPAN)
+    return {
+        "issue": experiment.issue_id,
+        "global_id": f"scrumbut:{experiment.key}",
+        "url": services.public_url + page,
+        "title": f"{experiment.key} ({experiment.stage}) {experiment.title}"[:255],
+        "summary": experiment.hypothesis[:255],
+        "icon": f"{services.public_url}/stages/{experiment.stage}.svg",
+        "stage": str(experiment.stage),
+        "finished": experiment.stage.finished,
+    }
 
 
 def _comment(experiment: Experiment, entry: Entry, who: str) -> dict[str, Any]:

@@ -14,15 +14,15 @@ import structlog
 from sqlalchemy import Connection
 
 from backlog.experiment import Kind
-from backlog.issue import Issue, Made
+from backlog.issue import ISSUE_TYPE, Issue, Made
 from bot.flows.announce import renew_card
 from bot.flows.link_issue import tie_created
 from bot.flows.mail_report import KIND as MAIL
 from bot.flows.mail_report import send_letter
 from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
-from bot.flows.sync_issue import NOT_FOUND, sync_issue
-from integrations.http import IntegrationError
+from bot.flows.sync_issue import sync_issue
+from integrations.http import NOT_FOUND, IntegrationError
 from reports.ladder import Ladder
 from reports.pictures import to_png
 from store import outbox
@@ -36,12 +36,16 @@ log = structlog.get_logger(__name__)
 BACKOFF = timedelta(seconds=2)  # doubled with every attempt
 BACKOFF_MAX = timedelta(minutes=5)
 INDEX_LAG = timedelta(minutes=10)  # how long a new issue may be missing from searches before it is made again
-ISSUE_TYPE = "Task"
-ISSUE = "jira:issue:"  # before the id, in the targets of what goes to an issue
 UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
 BY_ITSELF = {"slack.post", "slack.card"}  # what nobody asked for; a report is withheld before it gets here
+TO_ISSUE = {
+    "jira.comment",
+    "jira.remote_link",
+    "jira.sync",
+    "jira.untimebox",
+}  # what the card of an experiment waits for
 Result = dict[str, Any]
 
 
@@ -103,7 +107,7 @@ def deliver_next(services: Services) -> bool:
 
 def _show_lag(services: Services, effect: Effect, changed: bool) -> None:
     """Have the card tell that Jira waits, or waits no more."""
-    if not (changed and services.channel and effect.target.startswith(ISSUE)):
+    if not (changed and services.channel and effect.kind in TO_ISSUE):
         return
     with services.database.write() as connection:
         experiment = linked_to(connection, effect.payload["issue"])

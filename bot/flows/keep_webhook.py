@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import Literal
 
 from bot.flows.services import Services
-from integrations.http import IntegrationError
+from integrations.http import FORBIDDEN, IntegrationError
 
 EXTEND_BEFORE = timedelta(days=10)  # Jira drops a dynamic webhook after 30
-FORBIDDEN = "403"
 
 Kept = Literal["off", "by hand", "registered", "extended", "alive"]
 

@@ -13,7 +13,7 @@ from backlog.lifecycle import BOT
 from bot.flows.announce import announce
 from bot.flows.change_experiment import Changed
 from bot.flows.links import JIRA_SPAN
-from bot.flows.order_issue import order_issue
+from bot.flows.order_issue import order_issue, order_link
 from bot.flows.read_comments import order_comments
 from bot.flows.services import Caller, Services, acting
 from store import outbox
@@ -72,7 +72,7 @@ def link_epic(services: Services, caller: Caller, goal_key: str, issue_key: str)
             "title": f"Goal {goal.key}: {goal.statement}"[:255], "summary": "Its weekly reports",
             "icon": f"{services.public_url}/stages/{Stage.IDEA}.svg", "stage": "goal", "finished": False,
         }  # fmt: skip
-        outbox.put_latest(connection, f"jira:issue:{epic.id}:link", "jira.remote_link", link, services.now())
+        order_link(connection, services, link)
     return after
 
 

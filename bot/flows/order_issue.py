@@ -1,6 +1,8 @@
-"""Orders an issue for an experiment: a row in the outbox, written with the act that wants it."""
+"""Orders what Jira shall hear: rows in the outbox, written with the act that wants them."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -23,3 +25,27 @@ def order_issue(connection: Connection, services: Services, experiment: Experime
     asked = {"title": experiment.title, "kind": experiment.kind, "owner": experiment.owner}
     payload = {"experiment": experiment.key, "project": wanted, **asked}
     outbox.put(connection, outbox.create_target(experiment.key), "jira.create", payload, services.now())
+
+
+def order_sync(connection: Connection, services: Services, issue_id: str) -> None:
+    """Have an issue and its experiment brought in line soon."""
+    target = outbox.issue_target(issue_id, "sync")
+    outbox.put_latest(connection, target, "jira.sync", {"issue": issue_id}, services.now())
+
+
+def order_untimeboxing(connection: Connection, services: Services, issue_id: str) -> None:
+    """Have an issue's sprint and due date cleared; the sync after it reads what is left."""
+    target = outbox.issue_target(issue_id, "sync")
+    outbox.put(connection, target, "jira.untimebox", {"issue": issue_id}, services.now())
+    order_sync(connection, services, issue_id)
+
+
+def order_comment(connection: Connection, services: Services, comment: Mapping[str, Any]) -> None:
+    """Have a comment written on an issue, or the one edited that it `edits`; those of one issue in their order."""
+    outbox.put(connection, outbox.issue_target(comment["issue"]), "jira.comment", comment, services.now())
+
+
+def order_link(connection: Connection, services: Services, link: Mapping[str, Any]) -> None:
+    """Have an issue link back to us."""
+    target = outbox.issue_target(link["issue"], "link")
+    outbox.put_latest(connection, target, "jira.remote_link", link, services.now())

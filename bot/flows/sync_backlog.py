@@ -12,10 +12,10 @@ from backlog.errors import BacklogError
 from backlog.issue import Issue
 from backlog.merge import People
 from backlog.status import differs
+from bot.flows.order_issue import order_sync
 from bot.flows.read_comments import order_comments
 from bot.flows.services import Caller, Services, acting
-from bot.flows.sync_issue import NOT_FOUND
-from integrations.http import IntegrationError
+from integrations.http import NOT_FOUND, IntegrationError
 from store import outbox
 from store.experiments import find_experiment, linked_to
 from store.issues import (
@@ -47,17 +47,12 @@ def _notice(connection: Connection, services: Services, people: People, page: Se
     linked = set(linked_among(connection, page))
     back = set(unreachable_among(connection, linked))
     for issue_id in back:
-        outbox.revive(connection, f"jira:issue:{issue_id}", services.now())
+        outbox.revive(connection, outbox.issue_target(issue_id), services.now())
     for issue in changed_among(connection, [issue for issue in page if issue.id in linked]):
         order_comments(connection, services, issue)
     for issue in (issue for issue in page if issue.id in linked):
         if issue.id in back or differs(issue, load_agreed(connection, issue.id), people):
-            _order_sync(connection, services, issue.id)
-
-
-def _order_sync(connection: Connection, services: Services, issue_id: str) -> None:
-    target = f"jira:issue:{issue_id}:sync"
-    outbox.put_latest(connection, target, "jira.sync", {"issue": issue_id}, services.now())
+            order_sync(connection, services, issue.id)
 
 
 def hear_of(services: Services, issue_id: str, delivery: str) -> bool:
@@ -68,7 +63,7 @@ def hear_of(services: Services, issue_id: str, delivery: str) -> bool:
             return False
         if linked_to(connection, issue_id) is None:
             return False
-        _order_sync(connection, services, issue_id)
+        order_sync(connection, services, issue_id)
     return True
 
 
@@ -107,9 +102,8 @@ def retry_issue(services: Services, caller: Caller, key: str) -> str:
         experiment = find_experiment(connection, key)
         if not experiment.issue_id:
             raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
-        target, now = f"jira:issue:{experiment.issue_id}", services.now()
-        outbox.revive(connection, target, now)
-        outbox.put_latest(connection, f"{target}:sync", "jira.sync", {"issue": experiment.issue_id}, now)
+        outbox.revive(connection, outbox.issue_target(experiment.issue_id), services.now())
+        order_sync(connection, services, experiment.issue_id)
     return experiment.issue_key
 
 

@@ -35,7 +35,7 @@ from backlog.status import STATUS, Target, judge_status
 from bot.flows.announce import JIRA, announce
 from bot.flows.evidence import gather_evidence
 from bot.flows.services import Services, Tracker
-from integrations.http import IntegrationError
+from integrations.http import NOT_FOUND, IntegrationError
 from store.experiments import linked_to, load_timeline, save_entry
 from store.issues import (
     count_write,
@@ -48,7 +48,6 @@ from store.issues import (
     save_issues,
 )
 
-NOT_FOUND = "404"  # the same words for "deleted" and for "not visible to you"
 PROPERTY, TOLD, DUPLICATE = "property", "told", "duplicate"  # kept beside the fields: what was last sent, or said
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
 BUDGET_TIME = timedelta(hours=1)

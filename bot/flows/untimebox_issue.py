@@ -4,8 +4,8 @@ from backlog import lifecycle
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment
 from bot.flows.announce import announce
+from bot.flows.order_issue import order_untimeboxing
 from bot.flows.services import Caller, Services, acting
-from store import outbox
 from store.experiments import find_experiment, save_entry
 from store.issues import load_linked_issues
 
@@ -20,8 +20,6 @@ def untimebox_issue(services: Services, caller: Caller, key: str) -> Experiment:
             raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
         entry = lifecycle.untimebox(issue, caller.id, services.now())
         after = save_entry(connection, experiment, entry)
-        target, payload = f"jira:issue:{issue.id}:sync", {"issue": issue.id}
-        outbox.put(connection, target, "jira.untimebox", payload, services.now())
-        outbox.put(connection, target, "jira.sync", payload, services.now())  # in that order: it reads what is left
+        order_untimeboxing(connection, services, issue.id)
         announce(connection, services, after, entry)
     return after

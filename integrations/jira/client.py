@@ -1,23 +1,14 @@
-"""One Jira account: pull a scope page by page, read an issue and its changelog, create, edit and move issues.
-
-Reads are tried again, writes never: the package would send a comment up to three times on a dropped connection.
-"""
+"""One Jira account: pull a scope page by page, read an issue and its changelog, create, edit and move issues."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-import requests
-import stamina
-from jira import JIRA
-from jira.exceptions import JIRAError
-
 from backlog.issue import Comment, Issue, Made, Transition, Twin, Webhook
 from backlog.merge import People
-from integrations.http import IntegrationError, read_retry_after
+from integrations.http import NOT_FOUND, IntegrationError
 from integrations.jira import search
 from integrations.jira.adf import to_document
 from integrations.jira.block import in_document, in_wiki
@@ -25,6 +16,7 @@ from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of,
 from integrations.jira.markdown import to_markdown
 from integrations.jira.names import Names
 from integrations.jira.wiki import from_wiki, to_wiki
+from integrations.jira.wire import Wire
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMENTS = 50  # newest comments searched for ours
@@ -33,23 +25,13 @@ COMMENT_MAX = 2_000  # characters of one
 PROPERTY = "scrumbut"
 READ_ONLY = ("sprint", "epic")  # of [jira.fields]
 MARKER = "scrumbut.key"  # carries our key from an issue's or a comment's first moment
-PASSING = (429, 502, 503, 504)
-WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
-
-
-class _TryAgain(Exception):
-    """A read that may well succeed in a moment."""
-
-    def __init__(self, error: IntegrationError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class JiraClient:
     """Cloud with an e-mail address and API token, Data Center with a personal access token.
 
     A token with scopes is taken only at Atlassian's `gateway`, which knows the site by an id that is found by itself.
-    Nothing is asked before the first call. `limits` are the newest headers that told of a rate limit.
+    Nothing is asked before the first call.
     """
 
     def __init__(
@@ -67,31 +49,27 @@ class JiraClient:
     ) -> None:
         self._url = url.rstrip("/")
         self._cloud = deployment == "cloud"
-        self._names = Names(self._read, self._cloud, fields or {}, users or {})
-        self._gateway = gateway.rstrip("/")
-        self.limits: dict[str, str] = {}
-        self._server_time: datetime | None = None
-        self._requests = 0
-        self._account = ""
-        account: dict[str, Any] = {"basic_auth": (email, token)} if self._cloud else {"token_auth": pat}
-        self._jira = JIRA(
-            self._url,
-            options={"rest_api_version": "3" if self._cloud else "2"},
-            max_retries=0,
-            timeout=timeout_s,
-            get_server_info=False,
-            **account,
+        self._wire = Wire(
+            self._url, cloud=self._cloud, email=email, token=token, pat=pat, timeout_s=timeout_s, gateway=gateway
         )
+        self._read, self._write = self._wire.read, self._wire.write
+        self._names = Names(self._read, self._cloud, fields or {}, users or {})
+        self._account = ""
 
     @property
     def requests(self) -> int:
         """How often Jira was asked."""
-        return self._requests
+        return self._wire.asked
+
+    @property
+    def limits(self) -> Mapping[str, str]:
+        """The newest headers that told of a rate limit."""
+        return self._wire.limits
 
     @property
     def server_time(self) -> datetime | None:
         """What Jira's clock said with its last answer."""
-        return self._server_time
+        return self._wire.server_time
 
     def pull(self, jql: str, since: datetime | None) -> Iterator[list[Issue]]:
         """The issues in scope that changed since then, one page at a time, oldest change first.
@@ -179,7 +157,7 @@ class JiraClient:
         fields = [*self._fields(), "description", "issuelinks"]
         raw = self._read("GET", path, params={"fields": ",".join(fields), "expand": "changelog"})
         description = (raw.get("fields") or {}).get("description")
-        return Twin(self._issue(raw), edits_of(raw), self._server_time, description, duplicate_of(raw))
+        return Twin(self._issue(raw), edits_of(raw), self._wire.server_time, description, duplicate_of(raw))
 
     def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None:
         """Set fields, given by our names in the form in which they are compared; a description as `with_block` made
@@ -293,7 +271,7 @@ class JiraClient:
         try:
             found = self._read("GET", f"{path}/properties/{MARKER}")
         except IntegrationError as error:
-            if error.code == "404":
+            if error.code == NOT_FOUND:
                 return ""
             raise
         return str(found.get("value", ""))
@@ -307,136 +285,6 @@ class JiraClient:
         told = {"url": link["url"], "title": link["title"], "summary": link["summary"], "icon": icon, "status": status}
         self._write("POST", f"issue/{issue_id}/remotelink", {"globalId": link["global_id"], "object": told})
 
-    def _read(self, method: str, path: str, **request: Any) -> Any:
-        try:
-            for attempt in stamina.retry_context(on=self._passes, attempts=4, timeout=None, wait_initial=0.2):
-                with attempt:
-                    try:
-                        return self._ask(method, path, **request)
-                    except IntegrationError as error:
-                        if error.permanent:
-                            raise
-                        raise _TryAgain(error) from None
-        except _TryAgain as passing:
-            raise passing.error from None
-        raise AssertionError("stamina either returns or raises")
-
-    @staticmethod
-    def _passes(error: Exception) -> bool | float:
-        """Whether to try again; Retry-After is the least wait, and a long one ends this round."""
-        if not isinstance(error, _TryAgain):
-            return False
-        wait = error.error.retry_after
-        return True if wait is None else wait <= WAIT_MAX_S and max(wait, 0.2)
-
-    def _address(self, path: str) -> str:
-        """The full address of a call; with a gateway, the site's id is found first."""
-        if self._gateway:
-            self._jira._options["server"] = f"{self._gateway}/ex/jira/{self._cloud_id()}"
-            self._gateway = ""  # found once
-        return str(self._jira._get_url(path))
-
-    def _cloud_id(self) -> str:
-        answer = self._jira._session.request("GET", f"{self._url}/_edge/tenant_info")
-        try:
-            return quote(str(answer.json()["cloudId"]), safe="")
-        except (ValueError, KeyError, TypeError):
-            what = f"{self._url} does not tell the id of its site."
-            raise IntegrationError("Jira", what, "Check [jira] url.", permanent=True) from None
-
-    def _write(self, method: str, path: str, body: Any) -> Any:
-        return self._ask(method, path, json=body)
-
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
-        self._requests += 1
-        try:
-            response = self._jira._session.request(method, self._address(path), **request)
-            self._server_time = _read_date(response.headers.get("Date", ""))
-            self.limits = _limits(response) or self.limits
-            _check_signed_in(response)
-        except JIRAError as error:
-            if error.response is not None:
-                self.limits = _limits(error.response) or self.limits
-            raise _refusal(error) from None
-        except requests.ConnectTimeout as error:
-            raise _unanswered(error, sent=False) from None
-        except requests.ConnectionError as error:
-            raise _unanswered(error, sent="refused" not in str(error).lower()) from None
-        except requests.RequestException as error:
-            raise _unanswered(error, sent=True) from None
-        try:
-            return response.json() if response.content else {}
-        except ValueError:
-            what = "it answered something that is not JSON, perhaps a login page."
-            # A proxy's page may stand in front of a Jira that took the write all the same.
-            raise IntegrationError("Jira", what, "Check [jira] url.", unknown=True) from None
-
-
-def _check_signed_in(response: requests.Response) -> None:
-    """An expired token is answered as nobody is: a search with 200 and fewer issues, or none."""
-    if "AUTHENTICATED_FAILED" in response.headers.get("X-Seraph-LoginReason", ""):
-        what = "it did not take the account, and answered what anybody may see."
-        raise IntegrationError("Jira", what, "Renew [jira] token (Cloud) or [jira] pat (Data Center).", permanent=True)
-
-
-LIMIT_HEADERS = (
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Limit",
-    "X-RateLimit-NearLimit",
-    "RateLimit-Reason",
-    "Retry-After",
-)
-
-
-def _limits(response: requests.Response) -> dict[str, str]:
-    return {name: response.headers[name] for name in LIMIT_HEADERS if name in response.headers}
-
-
-def _refusal(error: JIRAError) -> IntegrationError:
-    response = error.response
-    status = int(error.status_code or 0)
-    says = _messages(response) if response is not None else str(error.text)
-    remedies = {
-        401: "Renew [jira] token (Cloud) or [jira] pat (Data Center); a token with scopes needs [jira] scoped = true.",
-        403: "Give the account the right, or check that its token is not expired.",
-        404: "It is deleted, moved out of sight, or its key is wrong.",
-        410: "This server speaks another version: check [jira] deployment.",
-    }
-    return IntegrationError(
-        "Jira",
-        f"it answered {status}: {says}",
-        remedies.get(status, ""),
-        permanent=400 <= status < 500 and status != 429,
-        unknown=status >= 500,
-        retry_after=_retry_after(response) if status in PASSING and response is not None else None,
-        code=str(status),
-    )
-
-
-def _messages(response: requests.Response) -> str:
-    """Jira's own words; the package drops `errorMessages` when there are `errors` too."""
-    try:
-        body = response.json()
-        words = [
-            *body.get("errorMessages", ()),
-            *(f"{name}: {text}" for name, text in body.get("errors", {}).items()),
-        ]
-    except (ValueError, AttributeError):
-        words = [" ".join(response.text[:200].split())]
-    return " ".join(str(word) for word in words)[:500]
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    seconds = read_retry_after(value)
-    if seconds is not None or not value:
-        return seconds
-    try:
-        at = parsedate_to_datetime(value)
-        return max(0.0, (at - datetime.now(at.tzinfo)).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
 
 def _transition(raw: Mapping[str, Any]) -> Transition:
     fields = {name: field for name, field in (raw.get("fields") or {}).items() if field.get("required")}
@@ -449,15 +297,3 @@ def _transition(raw: Mapping[str, Any]) -> Transition:
 
 def _instant(milliseconds: Any) -> datetime:
     return EPOCH + timedelta(milliseconds=int(milliseconds or 0))
-
-
-def _read_date(value: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-
-
-def _unanswered(error: Exception, sent: bool) -> IntegrationError:
-    what = f"it does not answer ({type(error).__name__})."
-    return IntegrationError("Jira", what, "Check the network and [jira] url.", unknown=sent)

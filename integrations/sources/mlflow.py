@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from backlog.metric import DEV, Aggregation, Metric, Reading
-from integrations.http import IntegrationError
+from integrations.http import FORBIDDEN, NOT_FOUND, IntegrationError
 from integrations.sources.source import Found, Seen, SourceConfig, make_reading
 
 API = "/api/2.0/mlflow"
@@ -194,7 +194,7 @@ class MLflow:
             try:
                 yield self._ask("GET", f"{API}/runs/get", ONE_RUN, params={"run_id": run_id})["run"]
             except IntegrationError as error:
-                if error.code != "404":
+                if error.code != NOT_FOUND:
                     raise
                 del self._running[run_id]
 
@@ -241,7 +241,7 @@ class MLflow:
             page: History = self._ask("GET", BULK, HISTORY, params=params)
             return page.get("metrics", [])
         except IntegrationError as error:
-            if error.code != "404":
+            if error.code != NOT_FOUND:
                 raise
             self._bulk = False  # a server that speaks only the documented API
             return []
@@ -276,9 +276,9 @@ class MLflow:
         try:
             return self._session.fetch(method, self._url + path, shape, **request)
         except IntegrationError as error:
-            if error.code == "403" and "Invalid Host" in error.what:
+            if error.code == FORBIDDEN and "Invalid Host" in error.what:
                 remedy = "Start MLflow with --allowed-hosts naming the host in this source's url."
-                raise IntegrationError(self.name, error.what, remedy, permanent=True, code="403") from None
+                raise IntegrationError(self.name, error.what, remedy, permanent=True, code=FORBIDDEN) from None
             raise
 
 
