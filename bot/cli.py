@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,12 +39,34 @@ SurfaceName = Literal["slack", "html", "text", "md", "json", "pdf"]
 
 
 @app.command()
-def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def serve(
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only web and clock, beside scrumbut work.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Run the bot: Slack, the clock and the workers in one process."""
     from bot.serve import serve as run
 
+    with suppress(SystemExit), _opened(config) as (settings, services):  # SIGTERM ends it so
+        run(settings, services, workers=not no_worker)
+    _leave()
+
+
+@app.command()
+def work(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run one more replica's clock and workers, on PostgreSQL; any number of them may run."""
+    from bot.serve import work as run
+
     with _opened(config) as (settings, services):
         run(settings, services)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End at once: a thread in the middle of a request that hangs would keep the process for minutes, and what it
+    works on is taken over."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @app.command()

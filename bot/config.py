@@ -291,6 +291,12 @@ class Outbox(Section):
     quiet_s: Annotated[float, Field(gt=0, le=3600)] = 60
 
 
+class Queue(Section):
+    """`[queue]`"""
+
+    stall_s: Annotated[float, Field(ge=3, le=600)] = 30
+
+
 class Sync(Section):
     """`[sync]`"""
 
@@ -364,6 +370,7 @@ class Settings(BaseSettings):
     priority: Priority = Priority()
     appetite: Appetite = Appetite()
     outbox: Outbox = Outbox()
+    queue: Queue = Queue()
     sync: Sync = Sync()
     security: Security = Security()
     retention: RetentionSection = RetentionSection()

@@ -4,8 +4,10 @@ import fcntl
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -30,22 +32,50 @@ from store import queue
 
 log = structlog.get_logger(__name__)
 
+LAST_S = 3  # for requests in hand when the end has come; with the workers' patience less than the ten seconds promised
 
-def serve(settings: Settings, services: Services) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises ConfigError when another process holds the database file."""
+
+def serve(settings: Settings, services: Services, workers: bool = True) -> None:
+    """Run until SIGTERM or Ctrl-C; without `workers` only the web side and the clock, beside `scrumbut work`. Raises
+    ConfigError when another process holds the database file."""
+    if not workers:
+        _must_be_shared(services, "serve --no-worker")
     with ExitStack() as running:
         running.enter_context(_only_one(settings.database.url))
-        workspaces = _open_workspaces(settings, services, running)
+        workspaces = _open_workspaces(settings, services, running, workers)
         endpoint = _connect_slack(settings, services, running, workspaces)
         secret = settings.jira.webhook_secret.get_secret_value()
         login = Login(settings.slack, services) if _may_sign_in(settings) else None
         jira = JiraEndpoint(services, secret).receive if secret else None
         web = open_web(services, endpoint, jira, login, _ways(services, workspaces))
-        _start_work(settings, services, running)
+        _start_work(settings, services, running, workers)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         log.info("serving", host=settings.web.host, port=settings.web.port, slack=_mode(settings))
-        uvicorn.run(web, host=settings.web.host, port=settings.web.port, log_level="warning")
+        uvicorn.run(
+            web, host=settings.web.host, port=settings.web.port, log_level="warning", timeout_graceful_shutdown=LAST_S
+        )
+
+
+def work(settings: Settings, services: Services) -> None:
+    """Run one replica's clock and workers until SIGTERM or Ctrl-C. Raises ConfigError on SQLite."""
+    _must_be_shared(services, "work")
+    with ExitStack() as running:
+        _open_workspaces(settings, services, running, workers=True)
+        _start_work(settings, services, running, workers=True)
+        log.info("working")
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
+
+
+def _must_be_shared(services: Services, command: str) -> None:
+    if not services.database.is_shared:
+        raise ConfigError(
+            f"scrumbut {command} needs PostgreSQL, and [database] url is {services.database.name}. On SQLite one "
+            "scrumbut serve does all; scrumbut db move carries it over."
+        )
 
 
 def _may_sign_in(settings: Settings) -> bool:
@@ -54,12 +84,14 @@ def _may_sign_in(settings: Settings) -> bool:
     return bool(slack.client_id and slack.client_secret.get_secret_value() and slack.bot_token.get_secret_value())
 
 
-def _open_workspaces(settings: Settings, services: Services, running: ExitStack) -> Workspaces | None:
+def _open_workspaces(
+    settings: Settings, services: Services, running: ExitStack, workers: bool
+) -> Workspaces | None:
     """Those that installed the app; None where none may. They are looked at every few seconds, for another replica may
     have let one in."""
     if services.installer is None:
         return None
-    workspaces = Workspaces(settings, services, _start_work)
+    workspaces = Workspaces(settings, services, partial(_start_work, workers=workers))
     running.callback(workspaces.close)
     workspaces.refresh()
     looking = start_clock(_logged(workspaces.refresh))
@@ -91,17 +123,19 @@ def _connect_slack(
     return None
 
 
-def _start_work(settings: Settings, services: Services, running: ExitStack) -> None:
+def _start_work(settings: Settings, services: Services, running: ExitStack, workers: bool) -> None:
     with services.database.write() as connection:
-        queue.release_all(connection, services.now())
+        if not services.database.is_shared:
+            queue.release_all(connection, services.now())
         # Nobody's role and no webhook waits for the clock after a start.
         at_once = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
         for task in (task for task, wanted in at_once.items() if wanted):
             queue.defer(connection, f"{task}:{services.now().isoformat()}", task, {}, services.now())
     every = read_span(settings.sync.every)
-    workers = Workers(services)
-    workers.start()
-    running.callback(workers.stop)
+    if workers:
+        started = Workers(services)
+        started.start()
+        running.callback(started.stop)
     clock = start_clock(_logged(lambda: run_due(services, schedules_of(services, every))))
     running.callback(clock.shutdown)
 

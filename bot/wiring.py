@@ -116,6 +116,7 @@ def _services(settings: Settings, clock: Clock, database: Database, guest: Guest
         timeout=timedelta(seconds=settings.outbox.timeout_s),
         quiet=timedelta(seconds=settings.outbox.quiet_s),
         leave=(lambda at: uninstall(guest.installer, guest.id, at)) if guest else (lambda at: None),
+        stall=timedelta(seconds=settings.queue.stall_s),
     )
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -36,12 +37,17 @@ from integrations.http import IntegrationError
 from store import outbox, queue
 from store.people import forget_deliveries
 
+if TYPE_CHECKING:
+    from store.shared_queue import SharedWorkers
+
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=10)  # how long a task may take before another worker takes it over
 ATTEMPTS = 8
 BACKOFF = timedelta(seconds=5)  # doubled with every attempt
 DELIVERIES_KEPT = timedelta(days=1)  # Slack repeats a request within minutes
+THREADS = {queue.POST: 2, queue.POLL: 2, queue.SYNC: 1}  # of one replica among many, for each class of work
+PATIENCE_S = 5.0  # for the work in hand at the end
 IDLE_S = 0.25  # how often a worker without work looks again
 
 
@@ -157,7 +163,10 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 
 
 def work_once(services: Services, without: Collection[str] = ()) -> bool:
-    """Run the next task that is due; False when there is none. A task that fails is tried again later."""
+    """Run the next task that is due, on PostgreSQL all that are; False when there is none. A task that fails is tried
+    again later."""
+    if services.database.is_shared:
+        return _drain(services)
     task = _claim(services, without)
     if task is None:
         return False
@@ -169,6 +178,35 @@ def work_once(services: Services, without: Collection[str] = ()) -> bool:
         with services.database.write() as connection:
             queue.finish(connection, task)
     return True
+
+
+def _drain(services: Services) -> bool:
+    with services.database.read() as connection:
+        ready = queue.is_ready(connection, services.now())
+    if ready:
+        shared_workers(services).drain()
+    return ready
+
+
+def shared_workers(services: Services) -> "SharedWorkers":
+    """The same tasks for the workers of one replica among many."""
+    from store.shared_queue import SharedWorkers
+
+    tasks = {name: partial(_run, name, services) for name in TASKS}
+    return SharedWorkers(services.database.address, tasks, THREADS, rest_after, services.stall.total_seconds())
+
+
+def _run(name: str, services: Services, args: Mapping[str, Any]) -> None:
+    try:
+        TASKS[name](services, args)
+    except Exception as error:
+        log.warning("task failed", task=name, why=f"{type(error).__name__}: {error}", exc_info=error)
+        raise
+
+
+def rest_after(attempt: int) -> timedelta | None:
+    """How long a task rests after that failed attempt; None when it is given up."""
+    return None if attempt >= ATTEMPTS else BACKOFF * (1 << (attempt - 1))
 
 
 def _claim(services: Services, without: Collection[str]) -> queue.Task | None:
@@ -184,13 +222,13 @@ def _claim(services: Services, without: Collection[str]) -> queue.Task | None:
 def _try_again(services: Services, task: queue.Task, error: Exception) -> None:
     what = f"{type(error).__name__}: {error}"
     with services.database.write() as connection:
-        if task.attempt >= ATTEMPTS:
+        rest = rest_after(task.attempt)
+        if rest is None:
             log.error("task given up", task=task.name, attempts=task.attempt, why=what)
             queue.fail(connection, task, what)
         else:
             log.warning("task failed", task=task.name, attempt=task.attempt, why=what, exc_info=error)
-            wait = BACKOFF * (1 << (task.attempt - 1))
-            queue.retry(connection, task, services.now() + wait, what)
+            queue.retry(connection, task, services.now() + rest, what)
 
 
 def run_until_settled(
@@ -214,24 +252,28 @@ def run_until_settled(
 
 class Workers:
     """Threads that run tasks and deliver the outbox until they are stopped; one of them never polls, so that sources
-    that hang keep nobody's command waiting."""
+    that hang keep nobody's command waiting. On PostgreSQL the tasks' are procrastinate's."""
 
     def __init__(self, services: Services, tasks: int = 2) -> None:
         self._stopped = threading.Event()
-        steps = [lambda: work_once(services)] * tasks
-        steps += [lambda: work_once(services, without=("poll_source",)), lambda: deliver_all(services) > 0]
+        self._shared = shared_workers(services) if services.database.is_shared else None
+        own = [lambda: work_once(services)] * tasks + [lambda: work_once(services, without=("poll_source",))]
+        steps = [*([] if self._shared else own), lambda: deliver_all(services) > 0]
         self._threads = [threading.Thread(target=self._run, args=(step,), daemon=True) for step in steps]
 
     def start(self) -> None:
         """Begin; returns at once."""
-        for thread in self._threads:
+        for thread in (*self._threads, *([self._shared] if self._shared else ())):
             thread.start()
 
-    def stop(self, patience_s: float = 5) -> None:
-        """End after the work in hand; what takes longer is taken over after the next start."""
+    def stop(self, patience_s: float = PATIENCE_S) -> None:
+        """End after the work in hand; what takes longer is taken over, after the next start or by another replica."""
         self._stopped.set()
+        until = time.monotonic() + patience_s
         for thread in self._threads:
-            thread.join(patience_s)
+            thread.join(max(0.0, until - time.monotonic()))
+        if self._shared:
+            self._shared.stop(max(0.0, until - time.monotonic()))
 
     def _run(self, step: Callable[[], bool]) -> None:
         while not self._stopped.is_set():

@@ -16,10 +16,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from store import queue
+from store.dialect import serialise
+
 BUSY_MS = 10_000  # how long a writer waits for another one
+# A replica that is paused within a transaction must not keep the others from what it has locked.
+IDLE_MAX = "-c idle_in_transaction_session_timeout=15s"
 MIGRATIONS = Path(__file__).parent / "migrations"
 WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")  # Slack's ids of workspaces and organisations
 
@@ -61,20 +66,37 @@ class Database:
     def upgrade(self) -> None:
         """Bring the schema to this version. Raises DatabaseError for a schema that a newer version wrote."""
         with self.write() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            script = ScriptDirectory(str(MIGRATIONS))
-            known = {revision.revision for revision in script.walk_revisions()}
-            if current is not None and current not in known:
-                raise DatabaseError(
-                    f'The database has schema "{current}", which this version does not know. '
-                    "Upgrade scrumbut, or restore a backup from before the newer version ran."
-                )
-            if current == script.get_current_head():
-                return
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            serialise(connection, "schema")  # replicas start together
+            self._upgrade(connection)
+            queue.upgrade(connection)
+
+    def _upgrade(self, connection: Connection) -> None:
+        current = MigrationContext.configure(connection).get_current_revision()
+        script = ScriptDirectory(str(MIGRATIONS))
+        known = {revision.revision for revision in script.walk_revisions()}
+        if current is not None and current not in known:
+            raise DatabaseError(
+                f'The database has schema "{current}", which this version does not know. '
+                "Upgrade scrumbut, or restore a backup from before the newer version ran."
+            )
+        if current == script.get_current_head():
+            return
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several replicas may work on it together: PostgreSQL, not a file of SQLite."""
+        return self._engine.dialect.name == "postgresql"
+
+    @property
+    def address(self) -> str:
+        """The address with its password, as PostgreSQL's own clients write it."""
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(**self._engine.dialect.create_connect_args(self._engine.url)[1])
 
     @property
     def name(self) -> str:
@@ -153,6 +175,8 @@ def open_database(url: str) -> Database:
             f"The database {database.name} cannot be opened ({error.orig}). "
             "Check that the folder of [database] url exists and may be written."
         ) from error
+    except ModuleNotFoundError as error:
+        raise DatabaseError(f"PostgreSQL needs {error.name}: pip install 'scrumbut[postgres]'.") from error
     return database
 
 
@@ -161,7 +185,7 @@ def open_unchanged(url: str) -> Database:
     is no address."""
     try:
         # hide_parameters: an error must not carry row values into a log.
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+        engine = create_engine(_with_limit(url), hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             "[database] url is no address SQLAlchemy knows. Write sqlite:///scrumbut.db for a file."
@@ -169,6 +193,13 @@ def open_unchanged(url: str) -> Database:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return Database(engine)
+
+
+def _with_limit(url: str) -> URL:
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return address
+    return address.update_query_dict({"options": f"{address.query.get('options', '')} {IDLE_MAX}".strip()})
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -43,3 +43,9 @@ def serialise(connection: Connection, what: str) -> None:
     """Let one transaction after the other do this; SQLite has one writer at a time anyway."""
     if is_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(what.encode())})
+
+
+def for_change(connection: Connection, query: Select[Any]) -> Select[Any]:
+    """The query, in a transaction that writes so that others wait for its end before they read those rows to change
+    them; SQLite has one writer at a time anyway."""
+    return query.with_for_update() if connection.get_execution_options().get("scrumbut_write") else query

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from backlog.errors import NotFound
+from backlog.errors import BacklogError, NotFound
 from backlog.experiment import (
     EXPERIMENT_KEY,
     ISSUE_KEY,
@@ -34,7 +34,7 @@ from backlog.experiment import (
     Wanted,
     apply,
 )
-from store.dialect import serialise
+from store.dialect import for_change, is_postgresql, serialise
 from store.memory import remember
 from store.tables import Instant, timeline
 from store.tables import experiment as table
@@ -83,7 +83,12 @@ def add_experiment(connection: Connection, entry: Entry) -> Experiment:
 
 
 def save_entry(connection: Connection, experiment: Experiment, entry: Entry) -> Experiment:
-    """Append the entry and bring the row to the state after it; returns that state."""
+    """Append the entry and bring the row to the state after it; returns that state. Raises BacklogError where somebody
+    else brought it further since it was read."""
+    if is_postgresql(connection):  # SQLite has one writer, who read it within the same transaction
+        held = connection.execute(BY_NUMBER.with_for_update(), {"number": experiment.number}).one()
+        if _experiment(held) != experiment:
+            raise BacklogError(f"Somebody else changed {experiment.key} at the same moment.", "Ask again.")
     after = apply(experiment, entry)
     changed = {**entry.changes, "updated_at": entry.at}
     connection.execute(update(table).where(table.c.number == experiment.number).values(**changed))
@@ -101,9 +106,9 @@ def find_experiment(connection: Connection, key: str) -> Experiment:
     """The experiment with that key, or the one linked to that Jira key. Raises NotFound naming what to type."""
     own = EXPERIMENT_KEY.fullmatch(key.strip())
     if own:
-        row = connection.execute(BY_NUMBER, {"number": int(own[1])}).first()
+        row = connection.execute(for_change(connection, BY_NUMBER), {"number": int(own[1])}).first()
     elif ISSUE_KEY.fullmatch(key.strip()):
-        row = connection.execute(BY_ISSUE, {"issue_key": key.strip().upper()}).first()
+        row = connection.execute(for_change(connection, BY_ISSUE), {"issue_key": key.strip().upper()}).first()
     else:
         raise NotFound(f'"{key[:60]}" is no experiment key.', "Keys look like EXP-12 or ML-345: /exp list")
     if row is None:

@@ -1,16 +1,33 @@
-"""Durable work of one process: a table worked by threads. A task may run twice, never not at all."""
+"""Durable work: handed over within the transaction that decided it, and worked on later. A task may run twice, never
+not at all.
 
-from collections.abc import Collection, Mapping
+On SQLite a table, worked by the threads of the only process; on PostgreSQL procrastinate's, by any number of replicas.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from store.dialect import insert
+from store.dialect import insert, is_postgresql
+from store.tables import queue_migration
 from store.tables import task as table
 
 WAITING, WORKING, FAILED = "waiting", "working", "failed"
+STATES = {"todo": WAITING, "doing": WORKING, "failed": FAILED}  # procrastinate's words for them
+
+# Each class of work has workers of its own, so that what hangs or is much keeps only its own kind waiting.
+POST, POLL, SYNC = "post", "poll", "sync"
+QUEUES = {
+    "poll_source": POLL,
+    "thin_readings": POLL,
+    "sync_backlog": SYNC,
+    "take_census": SYNC,
+    "keep_webhook": SYNC,
+    "read_comments": SYNC,
+}  # all else is for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +40,56 @@ class Task:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A piece of work to be handed over."""
+
+    key: str
+    name: str
+    args: Mapping[str, Any]
+
+    @property
+    def queue(self) -> str:
+        """The class it belongs to."""
+        return QUEUES.get(self.name, POST)
+
+
 def defer(connection: Connection, key: str, name: str, args: Mapping[str, Any], now: datetime) -> bool:
     """Hand work over within the caller's transaction; False when a task of that key is there already."""
-    values = {"key": key, "name": name, "args": dict(args), "state": WAITING, "attempt": 0}
-    statement = insert(connection, table).values(**values, created_at=now, not_before=now)
-    return connection.execute(statement.on_conflict_do_nothing().returning(table.c.id)).first() is not None
+    work = Work(key, name, args)
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return shared_queue.defer(connection, work.key, work.queue, work.name, work.args)
+    statement = insert(connection, table).values(**_row(work, now)).on_conflict_do_nothing()
+    return connection.execute(statement.returning(table.c.id)).first() is not None
+
+
+def defer_all(connection: Connection, works: Sequence[Work], now: datetime) -> None:
+    """Hand over work that the caller knows to be new, in one statement."""
+    if not works:
+        return
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        shared_queue.defer_all(connection, [(work.queue, work.name, work.args) for work in works])
+    else:
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), [_row(work, now) for work in works])
+
+
+def _row(work: Work, now: datetime) -> dict[str, Any]:
+    given = {"key": work.key, "name": work.name, "args": dict(work.args), "state": WAITING, "attempt": 0}
+    return {**given, "created_at": now, "not_before": now}
+
+
+def is_ready(connection: Connection, now: datetime) -> bool:
+    """Whether a task may be worked on at once. Procrastinate goes by the database's clock."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return shared_queue.is_ready(connection)
+    due = next_due(connection)
+    return due is not None and due <= now
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, without: Collection[str] = ()) -> Task | None:
@@ -79,7 +141,12 @@ def _end(connection: Connection, task: Task, **values: Any) -> None:
 
 
 def next_due(connection: Connection, without: Collection[str] = ()) -> datetime | None:
-    """When the earliest unfinished task may be claimed; None when all is done or failed."""
+    """When the earliest unfinished task may be claimed; None when all is done or failed. Of procrastinate's only
+    those that wait: others may work on the rest, for hours."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return shared_queue.next_due(connection)
     ours = table.c.name.not_in(without)
     waiting = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == WAITING, ours))
     working = connection.scalar(select(func.min(table.c.lease_until)).where(table.c.state == WORKING, ours))
@@ -88,5 +155,26 @@ def next_due(connection: Connection, without: Collection[str] = ()) -> datetime 
 
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many tasks are in each state."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        counted = shared_queue.count_by_state(connection)
+        return {state: counted[name] for name, state in STATES.items() if name in counted}
     query = select(table.c.state, func.count()).group_by(table.c.state)
     return dict(connection.execute(query).all())
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the tables of PostgreSQL's queue to the installed version, and hand over to it what waits in ours, where
+    an earlier version or a database of SQLite left it."""
+    if not is_postgresql(connection):
+        return
+    from store import shared_queue
+
+    applied = set(connection.scalars(select(queue_migration.c.name)))
+    new = sorted(shared_queue.upgrade(connection, applied) - applied)
+    if new:
+        connection.execute(queue_migration.insert(), [{"name": name} for name in new])
+    for row in connection.execute(select(table).where(table.c.state != FAILED).order_by(table.c.id)).mappings():
+        defer(connection, row["key"], row["name"], row["args"], row["created_at"])
+    connection.execute(delete(table).where(table.c.state != FAILED))

@@ -386,6 +386,9 @@ task = Table(
     Index(None, "state", "not_before"),
 )
 
+# The migrations of procrastinate that a PostgreSQL has; its own tables beside these do the tasks' work there.
+queue_migration = Table("queue_migration", metadata, Column("name", String(120), primary_key=True))
+
 schedule = Table(
     "schedule",
     metadata,

@@ -23,6 +23,7 @@ from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
+from store.database import open_database
 from tests import blockkit
 from tests.openapi import jira_judge
 from tests.shared import shared_folder
@@ -35,6 +36,44 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("the folder of schemas and data is not beside the project (SCRUMBUT_SHARED)")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--postgresql` runs the product of every test on a real PostgreSQL instead of SQLite."""
+    parser.addoption("--postgresql", action="store_true", help="run worlds on PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of one's own; the test skips where PostgreSQL is not installed."""
+    from tests import postgres
+
+    found = postgres.binaries()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+    with postgres.running(tmp_path_factory.mktemp("postgres"), found) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql: str) -> str:
+    """A database with our tables, to be copied."""
+    from tests import postgres
+
+    url = postgres.fresh_database(postgresql)
+    open_database(url).close()
+    return url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of this test's own database."""
+    if not request.config.getoption("--postgresql"):
+        return f"sqlite:///{tmp_path}/scrumbut.db"
+    from tests import postgres
+
+    template = request.getfixturevalue("migrated").rsplit("/", 1)[1]
+    return postgres.fresh_database(request.getfixturevalue("postgresql"), template)
 
 
 @dataclass
@@ -128,7 +167,7 @@ allow = true
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., World]]:
     """Builds worlds; every message to Slack is held against Block Kit's schema, every exchange with Jira against
     Atlassian's document, where these are at hand. No test ever sees a sprint or due date set."""
     wrong: list[str] = []
@@ -147,9 +186,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             slack_url = running.enter_context(serving(slack.app))
             jira_url = running.enter_context(serving(jira.app))
             path = tmp_path / "config.toml"
-            path.write_text(
-                config.format(slack=slack_url, jira=jira_url, deployment=deployment, folder=tmp_path), encoding="utf-8"
-            )
+            filled = config.format(slack=slack_url, jira=jira_url, deployment=deployment, folder=tmp_path)
+            path.write_text(filled.replace(f"sqlite:///{tmp_path}/scrumbut.db", database_url), encoding="utf-8")
             (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
             settings = load_settings(path)
             services = open_services(settings, clock)

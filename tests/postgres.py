@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import create_engine, text
 
 from tests.test_bot_serve import free_port
 
@@ -43,6 +46,16 @@ def running(folder: Path, bin_folder: Path) -> Iterator[str]:
         yield f"postgresql+psycopg://scrumbut@127.0.0.1:{port}/postgres"
     finally:
         run(str(bin_folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+
+
+def fresh_database(server: str, template: str = "template1") -> str:
+    """The address of an empty database of that server, or of a copy of one nobody is connected to."""
+    name = f"backlog_{uuid4().hex[:12]}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return server.rsplit("/", 1)[0] + f"/{name}"
 
 
 def _plain_env() -> dict[str, str]:

@@ -184,6 +184,7 @@ class Services:
     quiet: timedelta = timedelta(seconds=60)
     installer: Installer | None = None
     leave: Callable[[datetime], object] = lambda at: None
+    stall: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
