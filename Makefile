@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The tests of what the product does, which run on either database.
+FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flows_feedback.py flows_forecast.py \
+	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
+	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
 .PHONY: demo test test-contract test-long check format bench setup clean
 
@@ -31,6 +35,7 @@ test: setup
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
 test-contract: setup
 	$(BIN)/python -m pytest -q -m contract
+	$(BIN)/python -m pytest -q -n auto --dist worksteal --postgresql -m "not contract and not long" -k "not two_hundred" $(FLOWS)
 
 # Minutes of work: every real issue there and back, the sync over a thousand random histories, and its mutants.
 test-long: setup

@@ -84,9 +84,7 @@ def _may_sign_in(settings: Settings) -> bool:
     return bool(slack.client_id and slack.client_secret.get_secret_value() and slack.bot_token.get_secret_value())
 
 
-def _open_workspaces(
-    settings: Settings, services: Services, running: ExitStack, workers: bool
-) -> Workspaces | None:
+def _open_workspaces(settings: Settings, services: Services, running: ExitStack, workers: bool) -> Workspaces | None:
     """Those that installed the app; None where none may. They are looked at every few seconds, for another replica may
     have let one in."""
     if services.installer is None:

@@ -96,7 +96,9 @@ class Database:
         """The address with its password, as PostgreSQL's own clients write it."""
         from psycopg.conninfo import make_conninfo
 
-        return make_conninfo(**self._engine.dialect.create_connect_args(self._engine.url)[1])
+        url = self._engine.url
+        further = {name: str(value) for name, value in url.query.items()}
+        return make_conninfo("", **url.translate_connect_args(username="user", database="dbname"), **further)
 
     @property
     def name(self) -> str:

@@ -44,14 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The address of a server of one's own; the test skips where PostgreSQL is not installed."""
     from tests import postgres
 
     found = postgres.binaries()
     if found is None:
         pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
-    with postgres.running(tmp_path_factory.mktemp("postgres"), found) as url:
+    with postgres.running(found) as url:
         yield url
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from sqlalchemy import create_engine, text
@@ -26,14 +27,18 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running(folder: Path, bin_folder: Path) -> Iterator[str]:
-    """Start a server and yield its address; it is stopped and its data is left to the folder's owner."""
+def running(bin_folder: Path) -> Iterator[str]:
+    """Start a server in a folder of its own and yield its address; both are gone at the end."""
+    with TemporaryDirectory(prefix="postgres-") as folder, _server(Path(folder), bin_folder) as url:
+        yield url
+
+
+@contextmanager
+def _server(folder: Path, bin_folder: Path) -> Iterator[str]:
     as_root = getpass.getuser() == "root"
     data, port = folder / "data", free_port()
     if as_root:
         shutil.chown(folder, ACCOUNT)
-        for parent in folder.parents[:2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
 
     def run(*command: str) -> None:
         user = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []} if as_root else {}
