@@ -16,6 +16,7 @@ from backlog.chance import held_within
 from backlog.forecast import TRIALS_NEEDED, Climb, chance_over, climb_of, gain_after, gain_chance
 from backlog.metric import Better
 from backlog.numbers import Floats, Places
+from backtest.files import HistoryError, read_table
 from backtest.scores import OURS, Scored, chance_figures, flag_figures, frame_of, others_rate, pinball, weights
 
 HORIZONS = (3, 5, 10, 20)  # trials
@@ -40,12 +41,17 @@ class Series:
 
 def read_series(folder: Path) -> list[Series]:
     """The histories of experiments.csv and experiments_meta.csv, trials without a value left out."""
-    meta = pd.read_csv(folder / "experiments_meta.csv")
-    rows = pd.read_csv(folder / "experiments.csv", dtype={"date": str}).dropna(subset=["value"])
-    by_series = {name: group.sort_values("t") for name, group in rows.groupby("series_id")}
+    meta = read_table(folder, "experiments_meta.csv", text=["series_id", "direction"], numbers=["dated"])
+    meta = meta.drop_duplicates("series_id")
+    wrong = meta.loc[~meta["direction"].isin(["max", "min"]), "direction"]
+    if len(wrong):
+        raise HistoryError(f'experiments_meta.csv: direction "{wrong.iloc[0][:40]}" is neither max nor min.')
+    rows = read_table(folder, "experiments.csv", text=["series_id", "date"], numbers=["t", "value"])
+    rows = rows.dropna(subset=["value"])
+    by_series = {name: group.sort_values("t", kind="stable") for name, group in rows.groupby("series_id")}
     columns = (meta["series_id"], meta["direction"], meta["dated"])
     return [
-        _series(name, direction, bool(dated), by_series[name])
+        _series(name, direction, dated == 1, by_series[name])
         for name, direction, dated in zip(*columns, strict=True)
         if name in by_series
     ]
@@ -54,7 +60,7 @@ def read_series(folder: Path) -> list[Series]:
 def _series(name: str, direction: str, dated: bool, rows: pd.DataFrame) -> Series:
     values = rows["value"].to_numpy(float)
     oriented = values if direction == "max" else -values
-    days = pd.to_datetime(rows["date"].str[:10], errors="coerce") if dated else None
+    days = pd.to_datetime(rows["date"].str[:10], errors="coerce", format="ISO8601") if dated else None
     known = None if days is None or days.isna().any() else np.asarray((days - days.min()).dt.days, float)
     return Series(name, oriented, Better.UP if direction == "max" else Better.DOWN, known)
 

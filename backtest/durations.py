@@ -13,6 +13,7 @@ from backlog.drift import GAPS_KEPT, GAPS_NEEDED, longest_silence
 from backlog.numbers import Floats
 from backlog.pace import LONGEST, finish_weeks
 from backtest.climbs import read_series
+from backtest.files import read_table
 from backtest.scores import OURS, Scored, chance_figures, frame_of, others_rate, pinball, weights
 
 DAY = np.timedelta64(1, "D")
@@ -31,14 +32,19 @@ def weekly_done(folder: Path) -> dict[str, Floats]:
     """Items finished in each calendar week, by project with at least a year of them."""
     counts: dict[str, pd.Series] = {}
     if (folder / "throughput.csv").exists():
-        done = pd.read_csv(folder / "throughput.csv", parse_dates=["date"])
-        for project, rows in done.groupby("project"):
+        done = read_table(folder, "throughput.csv", text=["project"], numbers=["done"], instants=["date"])
+        done["done"] = done["done"].clip(lower=0)
+        for project, rows in done.dropna().groupby("project"):
             counts[str(project)] = rows.set_index("date")["done"].resample("W").sum()
     if (folder / "pr_cycle.csv").exists():
-        merged = pd.read_csv(folder / "pr_cycle.csv", parse_dates=["finished"])
-        for project, rows in merged.groupby("project"):
-            counts[f"pr-{project}"] = rows.set_index("finished")["item"].resample("W").count()
+        for project, rows in _merged(folder).groupby("project"):
+            counts[f"pr-{project}"] = rows.set_index("finished")["project"].resample("W").count()
     return {name: weeks.to_numpy(float) for name, weeks in counts.items() if len(weeks) >= WEEKS_HELD}
+
+
+def _merged(folder: Path) -> pd.DataFrame:
+    """The pull requests that finished."""
+    return read_table(folder, "pr_cycle.csv", text=["project"], instants=["finished"]).dropna()
 
 
 def score_dates(folder: Path) -> Scored:
@@ -111,13 +117,13 @@ def read_items(folder: Path) -> pd.DataFrame:
     frames = []
     for file, begin in (("pr_cycle.csv", "started"), ("jira_rueed.csv", "created")):
         if (folder / file).exists():
-            rows = pd.read_csv(folder / file).rename(columns={begin: "begun"})
+            rows = read_table(folder, file, text=["project"], instants=[begin, "finished"])
+            rows = rows.rename(columns={begin: "begun"})
             rows["project"] = rows["project"] if file.startswith("jira") else "pr-" + rows["project"]
-            frames.append(rows[["project", "begun", "finished"]])
+            frames.append(rows)
     items = pd.concat(frames, ignore_index=True)
     for column in ("begun", "finished"):
-        instants = pd.to_datetime(items[column], errors="coerce", format="ISO8601")
-        items[column] = (instants - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1)
+        items[column] = (items[column] - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1)
     items = items[items["begun"].notna() & ~(items["finished"] < items["begun"])]
     enough = items.groupby("project")["finished"].transform("count") >= ITEMS_HELD
     return items[enough].assign(finished=lambda known: known["finished"].fillna(np.inf))
@@ -188,8 +194,7 @@ def _gaps(folder: Path) -> dict[str, Floats]:
     """Gaps between arrivals in days, of merged pull requests and of experiments that carry dates."""
     gaps: dict[str, Floats] = {}
     if (folder / "pr_cycle.csv").exists():
-        merged = pd.read_csv(folder / "pr_cycle.csv", parse_dates=["finished"])
-        for project, rows in merged.groupby("project"):
+        for project, rows in _merged(folder).groupby("project"):
             gaps[str(project)] = np.diff(np.sort(rows["finished"].to_numpy())) / DAY
     if (folder / "experiments.csv").exists() and (folder / "experiments_meta.csv").exists():
         gaps |= {s.name: np.diff(np.sort(s.days)) for s in read_series(folder) if s.days is not None}

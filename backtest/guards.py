@@ -2,18 +2,21 @@
 changed. Series and labels are those of NAB and TCPD.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from backlog.drift import change_points, confirmed, suspected_at, suspicion
+from backlog.drift import READINGS_NEEDED, change_points, confirmed, suspected_at, suspicion
 from backlog.numbers import Floats, Places
+from backtest.files import HistoryError, columns_of, filled, read_json, read_table
 from backtest.scores import COLUMNS, OURS, Scored
 
 PROBATION = 0.15  # of a series, in which nothing is scored
@@ -26,7 +29,26 @@ NAB_ABOVE = 0.05  # the best of ten tried on the tuning half
 NAB_FALSE = 0.11  # weight of a false alarm in NAB's standard profile
 MARGIN = 5  # points: how far a change point may be off
 
+TOO_SHORT = f"no series has more than {READINGS_NEEDED} readings"
+WINDOWS = TypeAdapter(dict[str, list[tuple[datetime, datetime]]])
 Alarms = Callable[[Floats], Places]
+
+
+class Standard(TypedDict):
+    """A published score of NAB."""
+
+    standard: float
+
+
+class Changing(TypedDict):
+    """One series of TCPD with the places that each annotator marked."""
+
+    y: list[float | None]
+    annotations: dict[str, list[int]]
+
+
+BOARD = TypeAdapter(dict[str, Standard])
+CHANGING = TypeAdapter(dict[str, Changing])
 
 
 @dataclass(frozen=True)
@@ -51,18 +73,27 @@ class Labelled:
 
 def read_labelled(folder: Path) -> list[Labelled]:
     """The series of nab/ with their combined windows."""
-    windows: Mapping[str, list[list[str]]] = json.loads((folder / "nab/combined_windows.json").read_text())
     found = []
-    for name, spans in sorted(windows.items()):
-        rows = pd.read_csv(folder / "nab" / name, parse_dates=["timestamp"])
-        pairs = tuple((np.datetime64(start), np.datetime64(end)) for start, end in spans)
-        found.append(Labelled(name, rows["timestamp"].to_numpy(), rows["value"].to_numpy(float), pairs))
+    for name, spans in sorted(read_json(folder, "nab/combined_windows.json", WINDOWS).items()):
+        if not (folder / "nab" / name).resolve().is_relative_to((folder / "nab").resolve()):
+            raise HistoryError(f'nab/combined_windows.json names "{name[:80]}", which lies elsewhere.')
+        rows = read_table(folder, f"nab/{name}", numbers=["value"], instants=["timestamp"])
+        rows = rows.dropna().sort_values("timestamp", kind="stable")
+        pairs = tuple((_plain(start), _plain(end)) for start, end in spans)
+        if len(rows) > READINGS_NEEDED:
+            found.append(Labelled(name, rows["timestamp"].to_numpy(), rows["value"].to_numpy(float), pairs))
     return found
+
+
+def _plain(at: datetime) -> np.datetime64:
+    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at)
 
 
 def score_guard(folder: Path) -> Scored:
     """D: alarms on hourly means. A window is hit by any alarm within it; alarms outside count once a day."""
-    series = [labelled.hourly() for labelled in read_labelled(folder)]
+    series = [hourly for one in read_labelled(folder) if len((hourly := one.hourly()).values) > READINGS_NEEDED]
+    if not series:
+        return Scored(why=TOO_SHORT)
     methods: dict[str, Alarms] = {
         OURS: lambda values: suspected_at(suspicion(values)),
         "scrumbut, confirmed": lambda values: _beginnings(confirmed(values)),
@@ -188,12 +219,14 @@ def score_nab(folder: Path) -> Scored:
     """The same guard on the full series, means of three hours beside single readings, by NAB's standard profile at one
     fixed threshold; the published scores chose theirs on the whole corpus."""
     series = read_labelled(folder)
+    if not series:
+        return Scored(why=TOO_SHORT)
     levels = [suspicion(one.values, smooth=NAB_SMOOTH, needed=NAB_NEEDED) for one in series]
     ours = [suspected_at(level, NAB_ABOVE, NAB_QUIET) for level in levels]
     plain = [suspected_at((level > 0).astype(float), 0, NAB_QUIET) for level in levels]
     published = folder / "nab_published_scoreboard.json"
-    board = json.loads(published.read_text()) if published.exists() else {}
-    rivals = {f"published: {name}": {"score": float(scores["standard"])} for name, scores in sorted(board.items())}
+    board = read_json(folder, published.name, BOARD) if published.exists() else {}
+    rivals = {f"published: {name}": {"score": scores["standard"]} for name, scores in sorted(board.items())}
     rivals["any new extreme"] = {"score": nab_score(series, plain)}
     rows = [
         ("D_nab", OURS, one.name, str(one.times[at]), 1, "alarm", 1, int(_in_window(one, one.times[at])))
@@ -259,16 +292,15 @@ def score_changes(folder: Path) -> Scored:
 
     The measure is that of van den Burg & Williams 2020.
     """
-    series = json.loads((folder / "tcpd.json").read_text())
-    found = {name: change_points(_filled(one["y"])) for name, one in series.items()}
+    series = {n: one for n, one in read_json(folder, "tcpd.json", CHANGING).items() if one["annotations"]}
+    found = {name: change_points(filled(one["y"])) for name, one in series.items()}
     scores = {name: change_f1(series[name]["annotations"], points) for name, points in found.items()}
     if not scores:
         return Scored(why="no series")
     published = folder / "tcpdbench_published_default_f1.csv"
     rivals = {"never a change": {"f1": float(np.mean([change_f1(s["annotations"], []) for s in series.values()]))}}
     if published.exists():
-        table = pd.read_csv(published).set_index("series")
-        means = table.loc[table.index.isin(list(series))].mean()
+        means = _published(folder, published.name, list(series))
         rivals |= {f"published: {name}": {"f1": float(value)} for name, value in means.items()}
     rows = [
         ("D_change", OURS, name, point, MARGIN, "change", 1, float(np.mean(_near(series[name], point))))
@@ -279,11 +311,14 @@ def score_changes(folder: Path) -> Scored:
     return Scored({"f1": float(np.mean(list(scores.values())))}, rivals, n, pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
-def _filled(values: list[float | None]) -> list[float]:
-    return pd.Series(values, dtype=float).interpolate(limit_direction="both").tolist()
+def _published(folder: Path, name: str, series: list[str]) -> pd.Series:
+    """Each method's mean over those series."""
+    methods = [column for column in columns_of(folder, name) if column != "series"]
+    table = read_table(folder, name, text=["series"], numbers=methods)
+    return table.loc[table["series"].isin(series), methods].mean().dropna()
 
 
-def _near(series: Mapping[str, Mapping[str, list[int]]], point: int) -> list[bool]:
+def _near(series: Changing, point: int) -> list[bool]:
     return [any(abs(point - at) <= MARGIN for at in marks) for marks in series["annotations"].values()]
 
 

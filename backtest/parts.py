@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backtest.climbs import score_range, score_stall, score_targets, score_weeks
 from backtest.durations import score_ages, score_dates, score_silences
+from backtest.files import HistoryError
 from backtest.guards import score_changes, score_guard, score_nab
 from backtest.scores import Scored
 from backtest.settings import score_gap, score_noise
@@ -59,7 +60,12 @@ def chosen(only: str) -> list[str]:
 
 
 def score_part(name: str, folder: Path) -> Scored:
-    """Score one part; where its files are not there it says so."""
+    """Score one part; where its files are not there, or cannot be read, it says so."""
     part = PARTS[name]
     missing = part.missing(folder)
-    return Scored(why=f"no file {missing}") if missing else part.score(folder)
+    if missing:
+        return Scored(why=f"no file {missing}")
+    try:
+        return part.score(folder)
+    except HistoryError as error:
+        return Scored(why=str(error), wrong=True)

@@ -20,13 +20,15 @@ BINS = 10
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What one part found: its own figures, those of each rival, how much they rest on, and every prediction (a frame
-    of COLUMNS). `why` is set where there was nothing to score."""
+    of COLUMNS). `why` is set where there was nothing to score, `wrong` too where that is a
+    fault of the files."""
 
     figures: Mapping[str, float] = field(default_factory=dict)
     rivals: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     n: Mapping[str, int] = field(default_factory=dict)
     predictions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
     why: str = ""
+    wrong: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The figures as plain data."""
@@ -37,7 +39,12 @@ class Scored:
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in figures.items()}
+    return {name: round(float(value), 4) for name, value in told_figures(figures).items()}
+
+
+def told_figures(figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures for which there was a case."""
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
 def frame_of(part: str, cases: pd.DataFrame, methods: Mapping[str, Any], outcome: str) -> pd.DataFrame:

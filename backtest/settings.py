@@ -9,6 +9,7 @@ import pandas as pd
 from backlog.noise import BETTER_ABOVE, chance_real, noise_of
 from backlog.numbers import Floats
 from backlog.parity import PAIRS_NEEDED, expect_production
+from backtest.files import read_table
 from backtest.scores import COLUMNS, OURS, Scored, frame_of
 
 PRODUCTIONS = ("v2", "real", "sketch", "r", "a")  # data sets that stand for production
@@ -22,7 +23,10 @@ CLEAR, LARGEST = 2.0, 0.01  # standard errors a true difference shows; the large
 
 def score_gap(folder: Path) -> Scored:
     """D': whether the production value of the next model lies in the interval told by three past gaps."""
-    rows = list(_gaps(pd.read_csv(folder / "devprod_timm.csv"), np.random.default_rng(0)))
+    models = read_table(
+        folder, "devprod_timm.csv", text=["family"], numbers=["dev_top1", *PRODUCTIONS], optional=PRODUCTIONS
+    )
+    rows = list(_gaps(models, np.random.default_rng(0)))
     if not rows:
         return Scored(why=f"no family has {FAMILY_HELD} models")
     cases = pd.DataFrame(rows)
@@ -41,8 +45,8 @@ def score_gap(folder: Path) -> Scored:
 
 
 def _gaps(models: pd.DataFrame, rng: np.random.Generator) -> Iterator[dict[str, object]]:
-    for production in PRODUCTIONS:
-        for family, rows in models[models[production].notna()].groupby("family"):
+    for production in (name for name in PRODUCTIONS if name in models.columns):
+        for family, rows in models.dropna(subset=["dev_top1", production]).groupby("family"):
             if len(rows) < FAMILY_HELD:
                 continue
             dev, prod = rows["dev_top1"].to_numpy(), rows[production].to_numpy()
@@ -67,7 +71,7 @@ def _covered(cases: pd.DataFrame, low: str, high: str) -> float:
 def score_noise(folder: Path) -> Scored:
     """E: how often two halves of the same setting are told apart, and how good the chance is that one setting beats
     another; the truth comes from the runs not looked at, the noise from the other settings."""
-    runs = pd.read_csv(folder / "seeds_nanogpt.csv")
+    runs = read_table(folder, "seeds_nanogpt.csv", text=["group"], numbers=["val_loss"]).dropna()
     settings = {
         str(name): rows["val_loss"].to_numpy(float)
         for name, rows in runs.groupby("group")

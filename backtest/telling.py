@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from backtest.parts import PARTS
-from backtest.scores import COLUMNS, Scored
+from backtest.scores import COLUMNS, Scored, told_figures
 
 
 def told(scored: Mapping[str, Scored]) -> str:
@@ -23,7 +23,7 @@ def _lines(name: str, part: Scored) -> list[str]:
 
 
 def _figures(figures: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    return "  ".join(f"{name} {value:.3f}" for name, value in told_figures(figures).items())
 
 
 def as_json(scored: Mapping[str, Scored]) -> dict[str, Any]:

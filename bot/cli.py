@@ -392,6 +392,8 @@ def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json:
         predictions.parent.mkdir(parents=True, exist_ok=True)
         telling.predictions_of(scored).to_csv(predictions, index=False)
     typer.echo(json.dumps(telling.as_json(scored), indent=2) if as_json else telling.told(scored))
+    if any(part.wrong for part in scored.values()):
+        raise typer.Exit(1)
 
 
 def _run_verb(words: list[str], config: Path, as_json: bool) -> None:

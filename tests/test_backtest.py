@@ -1,6 +1,7 @@
 """`scrumbut backtest`: every method against histories, its rivals beside it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,78 @@ def test_what_has_no_file_says_so_and_the_rest_is_scored(histories: Path, tmp_pa
     assert "D_change  when a metric changed (1 series, 80 points)" in result.output
     assert "A         target reached within k trials: no file experiments.csv, experiments_meta.csv" in result.output
     assert "C1        when N are done: no file throughput.csv or pr_cycle.csv" in result.output
+
+
+HEAD = "series_id,t,date,value\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "part", "says", "code"),
+    [
+        ("experiments.csv", b"", "A", "experiments.csv is empty", 1),
+        ("experiments.csv", HEAD.encode(), "A", "no history is long enough", 0),
+        ("experiments.csv", f"{HEAD}s0,1,,0.5\n".encode(), "B", "no history is long enough", 0),
+        ("experiments.csv", f"{HEAD}s0,1,,high\n".encode(), "A_range", 'line 2: value "high" is no number.', 1),
+        (
+            "experiments.csv",
+            b"series_id,t,date\n",
+            "A",
+            'experiments.csv has no column "value". It needs: series_id,',
+            1,
+        ),
+        ("experiments.csv", bytes(range(256)), "A", "experiments.csv cannot be read as CSV in UTF-8", 1),
+        (
+            "experiments_meta.csv",
+            b"series_id,direction,dated\ns0,up,1\n",
+            "A",
+            'direction "up" is neither max nor min',
+            1,
+        ),
+        (
+            "throughput.csv",
+            b"project,date,done\np,soon,1\n",
+            "C1",
+            'throughput.csv, line 2: date "soon" is no date.',
+            1,
+        ),
+        ("pr_cycle.csv", b"project,item\nq,1\n", "C2", 'pr_cycle.csv has no column "started"', 1),
+        ("devprod_timm.csv", b"family,dev_top1\nf,80\n", "D_gap", "no family has 8 models", 0),
+        ("seeds_nanogpt.csv", b"group,val_loss\na,nan\n", "E", "fewer than 3 settings", 0),
+        ("tcpd.json", b"{bad", "D_change", "tcpd.json cannot be read as JSON", 1),
+        ("tcpd.json", b'{"s": {"y": ["x"]}}', "D_change", "tcpd.json: s.y.0: Input should be a valid number", 1),
+        ("tcpd.json", b'{"s": {"y": [null], "annotations": {"1": []}}}', "D_change", "(1 series, 1 points)", 0),
+        ("nab/combined_windows.json", b'{"../../s.csv": []}', "D", 'names "../../s.csv", which lies elsewhere', 1),
+        ("nab/combined_windows.json", b'{"none.csv": []}', "D", "nab/none.csv cannot be read", 1),
+        ("nab/real/a.csv", b"timestamp,value\n2024-01-01,1\n", "D_nab", "no series has more than 20 readings", 0),
+    ],
+)
+def test_a_file_of_another_shape_is_named_with_what_it_lacks(
+    histories: Path, tmp_path: Path, file: str, content: bytes, part: str, says: str, code: int
+) -> None:
+    folder = shutil.copytree(histories, tmp_path / "odd")
+    (folder / file).write_bytes(content)
+    result = backtest(str(folder), "--only", part)
+    assert says in result.output
+    assert result.exit_code == code
+
+
+def test_odd_numbers_double_rows_and_other_zones_are_scored_as_what_they_are(histories: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(histories, tmp_path / "odd")
+    trials = pd.read_csv(folder / "experiments.csv")
+    odd = trials.assign(value=trials["value"].mask(trials.index % 7 == 3, 1e308).mask(trials.index % 11 == 3, np.inf))
+    odd.sample(frac=1, random_state=1).to_csv(folder / "experiments.csv", index=False)
+    items = pd.read_csv(folder / "pr_cycle.csv")
+    zoned = items.assign(started=items["started"] + ":00+02:00", finished=items["finished"] + ":00Z")
+    pd.concat([zoned, zoned]).sample(frac=1, random_state=1).to_csv(folder / "pr_cycle.csv", index=False)
+    readings = pd.read_csv(folder / "nab/real/a.csv")
+    readings.assign(value=readings["value"].mask(readings.index % 50 == 7)).sample(frac=0.7, random_state=1).to_csv(
+        folder / "nab/real/a.csv", index=False
+    )
+    told = json.loads(backtest(str(folder), "--json", "--only", "A,B,C,D,D_nab,D_stale").output)
+    for name in ("A", "A_weeks", "A_range", "B", "C1", "C2", "D", "D_nab", "D_stale"):
+        assert KEYS[name] <= set(told[name]), name
+    assert told["A"]["n"]["series"] == 6
+    assert told["D"]["recall"] == 1
 
 
 def test_the_written_predictions_score_the_same_again(histories: Path, tmp_path: Path) -> None:
