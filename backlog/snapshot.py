@@ -46,7 +46,9 @@ class RunDot:
 @dataclass(frozen=True, slots=True)
 class Track:
     """One metric in one environment. `best_before` is the best at the week's start; `runs_week` and `failed_week`
-    count this week's runs; `by_week` is the best so far at the end of each of the last ten weeks, oldest first."""
+    count this week's runs; `by_week` is the best so far at the end of each of the last ten weeks, oldest first. Of a
+    goal's track, `left_out` runs of those weeks were measured on `other_sets` and not on `compared_on`, and its mean
+    changed at `changes`."""
 
     environment: str
     source: str
@@ -63,6 +65,10 @@ class Track:
     dots: tuple[RunDot, ...]
     read_at: datetime | None
     eval_set: str = ""
+    left_out: int = 0
+    other_sets: tuple[str, ...] = ()
+    compared_on: str = ""
+    changes: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from backlog.aging import HISTORY_NEEDED, own_history
 from backlog.cadence import Every
+from backlog.drift import change_points
 from backlog.experiment import Decision, Entry, Experiment, Outcome, Stage
 from backlog.goal import Goal
 from backlog.health import DECIDE_WITHIN, QUIET, experiment_health, goal_health
@@ -198,7 +199,7 @@ def _goal_line(goal: Goal, view: _View) -> GoalLine:
     own = [e for e in s.experiments if e.goal == goal.key]
     subjects = {goal.key, *(e.key for e in own)}
     metrics = [m for m in s.metrics if m.goal == goal.key and m.name == goal.metric]
-    tracks = tuple(_track(m, s.runs.get(m.id, ()), view, dots=False) for m in metrics)
+    tracks = tuple(_goal_track(m, view) for m in metrics)
     better = goal.better or next((m.better for m in metrics), None)
     parity = goal_parity(metrics, s.runs)
     health, evidence = goal_health(
@@ -247,6 +248,27 @@ def _call(known: Known, goal: str) -> HealthCall | None:
     if call is None or known.situation.now - call.at > QUIET:
         return None
     return replace(call, who=known.people.get(call.who, call.who))
+
+
+def _goal_track(metric: Metric, view: _View) -> Track:
+    s, first_shown = view.situation, view.period.end - WEEKS_SHOWN * WEEK
+    runs = s.runs.get(metric.id, ())
+    others = _between(s.left_out.get(metric.id, ()), first_shown, s.now)
+    compared_on = metric.eval_set or next((run.eval_set for run in runs if run.eval_set), "")
+    return replace(
+        _track(metric, runs, view, dots=False),
+        left_out=len(others),
+        other_sets=tuple(sorted({run.eval_set for run in others})),
+        compared_on=compared_on,
+        changes=tuple(at for at in _changes_of(metric, s) if first_shown <= at < s.now),
+    )
+
+
+def _changes_of(metric: Metric, s: Situation) -> list[datetime]:
+    """When its mean changed: of single readings where they are watched, else over its runs."""
+    finished = sorted((run.at, run.value) for run in s.runs.get(metric.id, ()) if not run.failed)
+    points = s.watched.get(metric.id) or finished
+    return [points[place][0] for place in change_points([value for _, value in points])]
 
 
 def _track(metric: Metric, runs: Sequence[RunValue], view: _View, *, dots: bool) -> Track:

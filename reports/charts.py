@@ -110,12 +110,33 @@ def goal_way(goal: GoalLine, period: Period, tone: str) -> str:
         parts += [_steps(points, colour), _circle(*points[-1], 4, colour)]
         last = [value for value in track.by_week if value is not None][-1]
         ends.insert(0, _End(last, f"{track.environment} {number(last)}", colour, True))
+    changes = [(at, track.environment) for track in tracks for at in track.changes]
+    parts += _change_marks(changes, frame)
     said = ", ".join(f"{track.environment} {number(track.best, goal.unit)}" for track in tracks)
     title = (
         f"{goal.metric} of {goal.key}, best so far by week: {said}; "
-        f"from {number(goal.baseline, goal.unit)}, goal {number(goal.target, goal.unit)}."
+        f"from {number(goal.baseline, goal.unit)}, goal {number(goal.target, goal.unit)}.{_told_changes(changes)}"
     )
     return _svg(WIDTH, HEIGHT, title, "".join([*parts, *_end_labels(ends, frame)]))
+
+
+def _change_marks(changes: Sequence[tuple[datetime, str]], frame: Frame) -> Iterator[str]:
+    """A line from top to bottom at each change of a mean; the last one says what it is."""
+    top, bottom = TOP - 8, HEIGHT - BOTTOM
+    for at, _ in changes:
+        yield _line(frame.x(at), top, frame.x(at), bottom, "ink-2", dash="4 3")
+    if changes:
+        at, environment = max(changes)
+        x = frame.x(at)
+        anchor = "end" if x > (LEFT + WIDTH - RIGHT) / 2 else "start"
+        place = f'x="{x + (-4 if anchor == "end" else 4):.1f}" y="{top + 2}" text-anchor="{anchor}" font-size="11"'
+        text = escape(f"{environment} changed {at.day} {at:%b}")
+        yield f'<text {place} fill="{LIGHT["ink-2"]}" class="f-ink-2">{text}</text>'
+
+
+def _told_changes(changes: Sequence[tuple[datetime, str]]) -> str:
+    told = ", ".join(f"{environment} around {at.day} {at:%b}" for at, environment in sorted(changes))
+    return f" Its mean changed: {told}." if told else ""
 
 
 def _frontier(track: Track, better: Better, start: datetime) -> Iterator[tuple[datetime, float]]:

@@ -18,7 +18,8 @@ Point = tuple[datetime, float]
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Everything known about the backlog at `now`. `runs` is by metric id, `issues` by Jira id; `watched` are the
-    single finite readings in production, oldest first and only those since the last deployment, by metric id."""
+    single finite readings in production, oldest first and only those since the last deployment, by metric id;
+    `left_out` are the runs that were measured on another evaluation set, and are compared with none."""
 
     now: datetime
     goals: Sequence[Goal]
@@ -29,6 +30,7 @@ class Situation:
     rules: Rules
     watched: Mapping[int, Sequence[Point]] = field(default_factory=dict)
     sources: Sequence[SourceLine] = ()
+    left_out: Mapping[int, Sequence[RunValue]] = field(default_factory=dict)
 
     @property
     def active(self) -> list[Experiment]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from backlog.evaluation import comparable_runs
 from backlog.goal import Goal
 from backlog.metric import PROD, Metric
 from backlog.risk import Point, Situation
@@ -13,7 +14,7 @@ from bot.flows.sync_backlog import JIRA
 from store.experiments import load_experiments
 from store.goals import load_deployments, load_goals
 from store.issues import load_linked_issues
-from store.metrics import load_metrics, load_points, run_values, source_states
+from store.metrics import all_run_values, load_metrics, load_points, source_states
 
 WATCHED = 1_000  # latest readings in production that a guard looks at
 
@@ -21,12 +22,14 @@ WATCHED = 1_000  # latest readings in production that a guard looks at
 def gather_situation(connection: Connection, services: Services) -> Situation:
     """Everything the rules look at."""
     goals, metrics = load_goals(connection), load_metrics(connection)
+    runs = {metric.id: comparable_runs(metric, all_run_values(connection, metric)) for metric in metrics}
     return Situation(
         now=services.now(),
         goals=goals,
         experiments=load_experiments(connection),
         metrics=metrics,
-        runs={metric.id: run_values(connection, metric) for metric in metrics},
+        runs={metric_id: kept for metric_id, (kept, _) in runs.items()},
+        left_out={metric_id: others for metric_id, (_, others) in runs.items()},
         issues=load_linked_issues(connection),
         rules=services.rules,
         watched=_watched(connection, goals, metrics),

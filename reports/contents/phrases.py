@@ -288,6 +288,12 @@ def issue_link(e: ExperimentLine) -> str:
     return e.issue_url if e.issue_url.startswith(("https://", "http://")) else ""
 
 
+def _left_out(goal: GoalLine, track: Track) -> str:
+    sets = joined([f'"{printable(name)}"' for name in track.other_sets])
+    where, runs = f"{goal.metric} of {goal.key} in {track.environment}", plural(track.left_out, "run")
+    return f'{where}: {runs} on {sets} left out, for the others are on "{printable(track.compared_on)}".'
+
+
 def _notes(snapshot: Snapshot) -> list[str]:
     notes = [f'Source "{s.name}" could not be read: {clipped(s.error)}' for s in snapshot.sources if s.error]
     notes += [f'Source "{s.name}" was never read.' for s in snapshot.sources if not s.error and s.read_at is None]
@@ -295,6 +301,7 @@ def _notes(snapshot: Snapshot) -> list[str]:
         failed = sum(track.failed for track in goal.tracks)
         if failed:
             notes.append(f"{goal.metric} of {goal.key}: {plural(failed, 'failed run')} left out of every best.")
+        notes += [_left_out(goal, track) for track in goal.tracks if track.left_out]
         if goal.parity and goal.parity.gap is None:
             notes.append(f"{goal.metric} of {goal.key}: dev and prod {goal.parity.why}.")
     return [capital(cut(note, 400)) for note in notes]
