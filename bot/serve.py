@@ -1,6 +1,7 @@
 """One process: the web side, the clock and the workers over one database."""
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def serve(settings: Settings, services: Services, workers: bool = True) -> None:
         _start_work(settings, services, running, workers)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        gc.freeze()  # what is loaded by now stays, and need not be looked at again in the midst of an answer
         log.info("serving", host=settings.web.host, port=settings.web.port, slack=_mode(settings))
         uvicorn.run(
             web, host=settings.web.host, port=settings.web.port, log_level="warning", timeout_graceful_shutdown=LAST_S

@@ -1,8 +1,10 @@
 """Experiments and their timelines: the row is the fold of the entries, both written together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -42,6 +44,7 @@ from store.tables import experiment as table
 WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "reason_code": ReasonCode, "decision": Decision}
 EVERYTHING = Wanted()
 DAY = timedelta(days=1) // timedelta(microseconds=1)  # in an Instant's unit
+NAMED = ("stage", "goal", "owner", "kind")  # what `Wanted` asks by the value of a column
 FINISHED = [stage for stage in Stage if stage.finished]
 TIMES = {
     "created_at", "running_since", "stage_since", "blocked_since", "parked_since", "bet_since", "checkpoint_at",
@@ -50,7 +53,11 @@ TIMES = {
 
 # By place, not by name: a page of rows is read in a third of the time.
 COLUMNS = [table.c[field.name] for field in fields(Experiment)]
-KINDS = [(place, WORDS[column.name]) for place, column in enumerate(COLUMNS) if column.name in WORDS]
+KINDS = [
+    (place, {str(member): member for member in WORDS[column.name]})
+    for place, column in enumerate(COLUMNS)
+    if column.name in WORDS
+]
 LABELS = COLUMNS.index(table.c.labels)
 
 # What every look at one experiment asks, written out once: building a statement costs as much as running it.
@@ -63,6 +70,15 @@ TOOK = (
     .where(table.c.decided_at.is_not(None), table.c.running_since.is_not(None))
     .order_by(table.c.decided_at.desc())
     .limit(bindparam("most"))
+)
+OPEN_DAYS = (
+    type_coerce(bindparam("now", type_=Instant), BigInteger) - type_coerce(table.c.running_since, BigInteger)
+).op("/")(DAY)
+OPEN = (
+    select(OPEN_DAYS.label("days"), func.count())
+    .where(table.c.decided_at.is_(None), table.c.running_since > bindparam("since", type_=Instant))
+    .group_by("days")
+    .order_by("days")
 )
 KINDS_ON_GOAL = (
     select(func.min(table.c.number), table.c.kind, table.c.stage)
@@ -128,13 +144,16 @@ def _no_such(connection: Connection, key: str, own: bool) -> NotFound:
 
 def load_experiments(connection: Connection, wanted: Wanted = EVERYTHING) -> list[Experiment]:
     """Experiments in the order of their numbers."""
-    query = select(*COLUMNS).where(*_conditions(wanted, None)).order_by(table.c.number)
-    return _experiments(connection, query)
+    asked = _asked(wanted, None)
+    query = _page_query(frozenset(asked), False if wanted.unfinished else None)
+    return _experiments(connection, query, asked)
 
 
-def count_experiments(connection: Connection, wanted: Wanted, now: datetime) -> int:
-    """How many there are."""
-    return connection.scalar(select(func.count()).select_from(table).where(*_conditions(wanted, now))) or 0
+def count_experiments(connection: Connection, wanted: Wanted, now: datetime, finished: bool | None = None) -> int:
+    """How many there are; with `finished` only of those that are, or are not."""
+    asked = _asked(wanted, now)
+    query = _count_query(frozenset(asked), False if wanted.unfinished else finished)
+    return connection.scalar(query, asked) or 0
 
 
 def load_page(
@@ -144,25 +163,44 @@ def load_page(
 
     Two queries in the order of the rows: ordering by the stage would sort the whole backlog for each page.
     """
-    query = select(*COLUMNS).where(*_conditions(wanted, now)).order_by(table.c.number)
-    unfinished = table.c.stage.not_in(FINISHED)
-    page = _experiments(connection, query.where(unfinished).limit(limit).offset(offset))
-    if limit is None or len(page) < limit:
-        before = select(func.count()).where(*_conditions(wanted, now), unfinished)
-        skipped = max(0, offset - (connection.scalar(before) or 0)) if offset and not page else 0
-        rest = None if limit is None else limit - len(page)
-        page += _experiments(connection, query.where(~unfinished).limit(rest).offset(skipped))
-    return page
+    asked = _asked(wanted, now)
+    names, part = frozenset(asked), limit is not None
+    first = {**asked, "limit": limit, "offset": offset} if part else asked
+    page = _experiments(connection, _page_query(names, finished=False, part=part), first)
+    if wanted.unfinished or len(page) == limit:
+        return page
+    skipped = offset - count_experiments(connection, wanted, now, finished=False) if offset and not page else 0
+    rest = {**asked, "limit": (limit or 0) - len(page), "offset": max(0, skipped)} if part else asked
+    return page + _experiments(connection, _page_query(names, finished=True, part=part), rest)
 
 
-def _conditions(wanted: Wanted, now: datetime | None) -> list[ColumnElement[bool]]:
-    named = {"stage": wanted.stage, "goal": wanted.goal, "owner": wanted.owner, "kind": wanted.kind}
-    conditions = [table.c[name] == value for name, value in named.items() if value]
-    if wanted.unfinished:
-        conditions.append(table.c.stage.not_in(FINISHED))
+def _asked(wanted: Wanted, now: datetime | None) -> dict[str, Any]:
+    """What the conditions are held against, by the parameter; what is not asked is left out."""
+    asked: dict[str, Any] = {name: value for name in NAMED if (value := getattr(wanted, name))}
     if wanted.older_than is not None and now is not None:
-        least = timedelta(days=wanted.older_than + 1) // timedelta(microseconds=1)
-        ended = type_coerce(func.coalesce(table.c.decided_at, type_coerce(now, Instant)), BigInteger)
+        asked |= {"now": now, "least": timedelta(days=wanted.older_than + 1) // timedelta(microseconds=1)}
+    return asked
+
+
+@cache
+def _page_query(asked: frozenset[str], finished: bool | None, part: bool = False) -> Select[Any]:
+    query = select(*COLUMNS).where(*_conditions(asked, finished)).order_by(table.c.number)
+    return query.limit(bindparam("limit")).offset(bindparam("offset")) if part else query
+
+
+@cache
+def _count_query(asked: frozenset[str], finished: bool | None) -> Select[Any]:
+    return select(func.count()).select_from(table).where(*_conditions(asked, finished))
+
+
+def _conditions(asked: frozenset[str], finished: bool | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [table.c[name] == bindparam(name) for name in NAMED if name in asked]
+    if finished is not None:
+        conditions.append(table.c.stage.in_(FINISHED) if finished else table.c.stage.not_in(FINISHED))
+    if "least" in asked:
+        now = bindparam("now", type_=Instant)
+        ended = type_coerce(func.coalesce(table.c.decided_at, now), BigInteger)
+        least = bindparam("least", type_=BigInteger)
         conditions.append(ended - type_coerce(table.c.running_since, BigInteger) >= least)
     return conditions
 
@@ -175,7 +213,7 @@ def load_titles(connection: Connection) -> dict[str, str]:
 
 def finished_ages(connection: Connection, most: int) -> list[int]:
     """How many whole days the last finished experiments took from *running* to the decision, the latest first."""
-    return [microseconds // DAY for microseconds in connection.scalars(TOOK, {"most": most})]
+    return [microseconds // DAY for microseconds in connection.scalars(TOOK, {"most": most}).all()]
 
 
 def load_followers(connection: Connection, key: str) -> list[str]:
@@ -207,19 +245,17 @@ def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Expe
     return [found[number] for number in numbers if number in found]
 
 
-def open_since(connection: Connection, most: int) -> list[datetime]:
-    """When the experiments in progress began, the latest first."""
-    going = (table.c.stage.in_([stage for stage in Stage if stage.in_progress]), table.c.running_since.is_not(None))
-    query = select(table.c.running_since).where(*going).order_by(table.c.running_since.desc()).limit(most)
-    return list(connection.scalars(query))
+def open_ages(connection: Connection, now: datetime, most: timedelta) -> list[int]:
+    """How many whole days those that began within that span and are not decided have taken so far, the oldest last."""
+    rows = connection.execute(OPEN, {"now": now, "since": now - most}).all()
+    return [days for days, count in rows for _ in range(count)]
 
 
 def load_watched(connection: Connection) -> list[Experiment]:
     """Experiments that time alone may change: those in progress, and those parked until a day."""
     stages = [stage for stage in Stage if stage.in_progress]
     watched = or_(table.c.stage.in_(stages), table.c.parked_until != "", table.c.blocked_until != "")
-    query = select(*COLUMNS).where(watched).order_by(table.c.number)
-    return _experiments(connection, query)
+    return _experiments(connection, select(*COLUMNS).where(watched).order_by(table.c.number))
 
 
 def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:
@@ -259,7 +295,7 @@ def numbers_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, int
 
 def load_timeline(connection: Connection, key: str) -> list[Entry]:
     """The entries of one experiment, oldest first."""
-    return [_entry(row) for row in connection.execute(TIMELINE, {"key": key}).mappings()]
+    return [_entry(row) for row in connection.execute(TIMELINE, {"key": key}).mappings().all()]
 
 
 def load_entries(connection: Connection, start: datetime, end: datetime) -> list[tuple[str, Entry]]:
@@ -303,15 +339,17 @@ def last_acts(connection: Connection) -> dict[str, datetime]:
     return acts
 
 
-def _experiments(connection: Connection, query: Select[Any]) -> list[Experiment]:
-    return [_experiment(row) for row in connection.execute(query)]
+def _experiments(
+    connection: Connection, query: Select[Any], asked: Mapping[str, Any] = MappingProxyType({})
+) -> list[Experiment]:
+    return [_experiment(row) for row in connection.execute(query, asked).all()]
 
 
 def _experiment(row: Row[Any]) -> Experiment:
     values = list(row)
-    for place, kind in KINDS:
+    for place, members in KINDS:
         if values[place] is not None:
-            values[place] = kind(values[place])
+            values[place] = members[values[place]]
     values[LABELS] = tuple(values[LABELS])
     return Experiment(*values)
 

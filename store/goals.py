@@ -6,13 +6,15 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from backlog.errors import BacklogError, NotFound
 from backlog.goal import Answer3, Goal, Mark
 from backlog.snapshot import Move
 from store.tables import goal as table
 from store.tables import timeline
+
+BY_KEY = select(table).where(table.c.key == bindparam("key"))  # asked at every look at an experiment
 
 
 def add_goal(connection: Connection, goal: Goal) -> None:
@@ -65,7 +67,7 @@ def _add_entry(
 
 def find_goal(connection: Connection, key: str) -> Goal:
     """The goal of that key in any case. Raises NotFound naming the goals there are."""
-    row = connection.execute(select(table).where(table.c.key == key.strip().lower())).mappings().first()
+    row = connection.execute(BY_KEY, {"key": key.strip().lower()}).mappings().first()
     if row is not None:
         return _goal(row)
     keys = list(connection.scalars(select(table.c.key).order_by(table.c.key)))

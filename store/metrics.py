@@ -7,10 +7,10 @@ database, so reports cost by runs, not by readings.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, case, func, literal, select, true, union_all, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, case, func, literal, select, true, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
@@ -69,11 +69,13 @@ def load_metric(connection: Connection, metric_id: int) -> Metric:
 
 def load_metrics(connection: Connection, *, goal: str = "", source: str = "", name: str = "") -> list[Metric]:
     """Metrics in the order they were added; the filters combine, an empty one is none."""
-    query = select(table).order_by(table.c.id)
-    for column, value in {"goal": goal, "source": source, "name": name}.items():
-        if value:
-            query = query.where(table.c[column] == value)
-    return [_metric(row) for row in connection.execute(query).mappings()]
+    asked = {column: value for column, value in (("goal", goal), ("source", source), ("name", name)) if value}
+    return [_metric(row) for row in connection.execute(_metrics_by(frozenset(asked)), asked).mappings()]
+
+
+@cache
+def _metrics_by(columns: frozenset[str]) -> Select[Any]:
+    return select(table).where(*(table.c[column] == bindparam(column) for column in columns)).order_by(table.c.id)
 
 
 def poll_starts(connection: Connection, source: str) -> dict[int, datetime]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, or_, select, update
 
 from store.tables import message
 from store.tables import outbox as table
@@ -19,6 +19,13 @@ from store.tables import outbox as table
 PENDING, SENDING, SENT, DEAD, UNKNOWN, DROPPED = "pending", "sending", "sent", "dead", "unknown", "dropped"
 UNSETTLED = (PENDING, SENDING)
 STUCK = (DEAD, UNKNOWN)  # a person decides
+
+# Asked at every look at an experiment: building a statement costs as much as running it.
+WAITING = (
+    select(table.c.id)
+    .where(table.c.target == bindparam("target"), or_(*(table.c.state == state for state in UNSETTLED)))
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +249,7 @@ def issue_target(issue_id: str, line: str = "") -> str:
 
 def is_waiting(connection: Connection, target: str) -> bool:
     """Whether something for that target has not been settled yet."""
-    waiting = select(table.c.id).where(table.c.target == target, table.c.state.in_(UNSETTLED)).limit(1)
-    return connection.scalar(waiting) is not None
+    return connection.scalar(WAITING, {"target": target}) is not None
 
 
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:

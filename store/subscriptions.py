@@ -15,6 +15,8 @@ OWN = ("person", "channel", "goal", "experiment")  # one subscription each; aski
 QUIET = "quiet"
 DEFAULT_GOAL = "goal"
 
+LAST_ENTRY = select(func.max(timeline.c.id))
+
 
 def save_subscription(connection: Connection, subscription: Subscription) -> Subscription:
     """Add it, or change kinds and rhythm of the one there is for the same target and scope; what was told stays
@@ -48,7 +50,7 @@ def mark_told(connection: Connection, ids: Iterable[int], told: int) -> None:
 
 def last_entry_id(connection: Connection) -> int:
     """The id of the latest line of any timeline; 0 for none."""
-    return connection.scalar(select(func.max(timeline.c.id))) or 0
+    return connection.scalar(LAST_ENTRY) or 0
 
 
 def save_preference(connection: Connection, subject: str, name: str, value: str) -> None:

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from backlog import practices
-from backlog.aging import HISTORY_KEPT, LASTING_KEPT, age_in_words, ages_of, lasting_of, told_lasting
+from backlog.aging import age_in_words, told_lasting
 from backlog.errors import GateClosed, NotFound
 from backlog.experiment import Entry, Experiment, Stage, Wanted
 from backlog.gates import Lack, check_gates
@@ -17,22 +17,21 @@ from backlog.goal import Goal
 from backlog.issue import Comment, Issue
 from backlog.metric import PROD, Metric
 from backlog.practices import practices_of
-from backlog.priority import Priority, priority_of
+from backlog.priority import Priority, Weights, priority_of
 from backlog.progress import Standing, standing
 from bot.flows.evidence import gather_evidence
+from bot.flows.own_ages import OwnAges, own_ages
 from bot.flows.progress import progress_lines
 from bot.flows.services import Caller, Services
 from store.experiments import (
     count_experiments,
     find_experiment,
-    finished_ages,
     last_subject,
     load_by_numbers,
     load_experiments,
     load_followers,
     load_page,
     load_timeline,
-    open_since,
 )
 from store.goals import find_goal, load_deployments, load_goals, load_past_values
 from store.issues import find_issue, load_comments
@@ -40,20 +39,20 @@ from store.memory import search
 from store.metrics import load_metrics, run_values
 from store.people import load_people, person_named
 
-OPEN_SEEN = 1_000  # experiments in progress, the latest first, that say how long work lasts
+UNSCORED = Priority(None, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """An experiment as a person reads it: names for ids, its age beside the team's own, its priority with the
-    arithmetic, its issue as last read, what follows from it, progress per environment, what is missing to leave its
-    stage, its timeline with names, and what people last said on its issue."""
+    arithmetic where that was asked for, its issue as last read, what follows from it, progress per environment, what
+    is missing to leave its stage, its timeline with names, and what people last said on its issue."""
 
     experiment: Experiment
     owner: str
     age_days: int | None
     age: str = ""
-    priority: Priority = field(default_factory=lambda: Priority(None, ""))
+    priority: Priority = UNSCORED
     followers: tuple[str, ...] = ()
     issue: Issue | None = None
     progress: tuple[str, ...] = ()
@@ -97,11 +96,11 @@ def list_experiments(
         total = count_experiments(connection, wanted, now)
         offset = (page - 1) * limit if limit else 0
         if by_priority:
-            every = [_shown(e, people, services) for e in load_page(connection, wanted, now, None)]
+            every = [_shown(e, people, now, services.rules.weights) for e in load_page(connection, wanted, now, None)]
             every.sort(key=lambda shown: -(shown.priority.score or 0))
             return Page(every[offset : offset + limit if limit else None], total)
         found = load_page(connection, wanted, now, limit, offset)
-    return Page([_shown(experiment, people, services) for experiment in found], total)
+    return Page([_shown(experiment, people, now) for experiment in found], total)
 
 
 def find_past(services: Services, words: str, *, every_word: bool = True, limit: int = 20) -> list[Shown]:
@@ -109,18 +108,19 @@ def find_past(services: Services, words: str, *, every_word: bool = True, limit:
     with services.database.read() as connection:
         people = load_people(connection)
         found = load_by_numbers(connection, search(connection, words, every_word=every_word, limit=limit))
-    return [_shown(experiment, people, services) for experiment in found]
+    return [_shown(experiment, people, services.now()) for experiment in found]
 
 
 def show_experiment(services: Services, key: str) -> Shown:
     """All that is known of one experiment. Raises NotFound."""
+    own = own_ages(services)
     with services.database.read() as connection:
         experiment = find_experiment(connection, key)
         people = load_people(connection)
-        shown = _shown(experiment, people, services)
+        shown = _shown(experiment, people, services.now(), services.rules.weights)
         return replace(
             shown,
-            age="" if shown.age_days is None else _age(connection, services, experiment),
+            age="" if shown.age_days is None else _age(own, shown.age_days, experiment.stage),
             followers=tuple(load_followers(connection, experiment.key)),
             issue=find_issue(connection, experiment.issue_key) if experiment.issue_key else None,
             progress=tuple(progress_lines(connection, experiment)),
@@ -130,23 +130,18 @@ def show_experiment(services: Services, key: str) -> Shown:
         )
 
 
-def _age(connection: Connection, services: Services, experiment: Experiment) -> str:
+def _age(own: OwnAges, days: int, stage: Stage) -> str:
     """The age beside the team's own, and while it lasts the chance that it ends soon."""
-    days, now = experiment.age_days(services.now()) or 0, services.now()
-    took = finished_ages(connection, LASTING_KEPT)
-    told = age_in_words(days, ages_of(took[:HISTORY_KEPT]))
-    if not experiment.stage.in_progress:
-        return told
-    lasting = lasting_of(took[::-1], [(now - began).days for began in open_since(connection, OPEN_SEEN)])
-    return f"{told}; {told_lasting(lasting, days)}" if lasting else told
+    told = age_in_words(days, own.ages)
+    return f"{told}; {told_lasting(own.lasting, days)}" if own.lasting and stage.in_progress else told
 
 
-def _shown(experiment: Experiment, people: Mapping[str, str], services: Services) -> Shown:
+def _shown(experiment: Experiment, people: Mapping[str, str], now: datetime, weights: Weights | None = None) -> Shown:
     return Shown(
         experiment,
         people.get(experiment.owner, experiment.owner),
-        experiment.age_days(services.now()),
-        priority=priority_of(experiment, services.rules.weights),
+        experiment.age_days(now),
+        priority=priority_of(experiment, weights) if weights else UNSCORED,
     )
 
 
