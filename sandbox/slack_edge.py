@@ -49,11 +49,13 @@ class SlackEdge:
         self._patience_s = patience_s
         self.sent: list[Json] = []
 
-    def command(self, text: str, user: str = "U0ANA", channel: str = "C0ML", command: str = "/exp") -> Ack:
+    def command(
+        self, text: str, user: str = "U0ANA", channel: str = "C0ML", command: str = "/exp", user_team: str = ""
+    ) -> Ack:
         """Type a slash command; its answer appears to the person as Slack would show it."""
         payload = {
             "token": "sandbox",
-            "team_id": self._sandbox.team,
+            "team_id": user_team or self._sandbox.team,
             "team_domain": "sandbox",
             "channel_id": channel,
             "channel_name": self._sandbox.channels[channel].name,
@@ -128,11 +130,11 @@ class SlackEdge:
         """Close the modal on top."""
         self._sandbox.views.stacks[user].pop()
 
-    def suggest(self, block_id: str, query: str, user: str = "U0ANA") -> list[str]:
+    def suggest(self, block_id: str, query: str, user: str = "U0ANA", user_team: str = "") -> list[str]:
         """Type into a select that asks the app; the texts of what it offers."""
         view = self._sandbox.views.top(user)
         block = next(b for b in view.content["blocks"] if b.get("block_id") == block_id)
-        payload = self._interaction("block_suggestion", user) | {
+        payload = self._interaction("block_suggestion", user, user_team) | {
             "action_id": block["element"]["action_id"], "block_id": block_id, "value": query,
             "container": {"type": "view", "view_id": view.id}, "view": self._view(view, {}),
         }  # fmt: skip

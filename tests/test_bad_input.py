@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.config import ConfigError, load_settings
+from bot.flows.deliver_outbox import deliver_all
+from bot.work import work_once
 from integrations.jira.client import JiraClient
 from store import outbox
 from tests.conftest import CONFIG, World
@@ -121,6 +123,28 @@ def test_a_429_waits_as_long_as_slack_says(world: World) -> None:
     world.type('new "Char-level tokens raise recall"')
     assert (world.clock() - before).total_seconds() >= 17
     assert len(world.slack.messages("ml")) == 1
+
+
+def test_a_429_of_one_method_leaves_the_others_going(world: World) -> None:
+    world.type('new "Char-level tokens raise recall"')
+    called = len(world.slack.calls)
+    world.slack.faults.add("chat.postMessage", "429", seconds=30)
+    world.edge.command("block EXP-1 labels are late")
+    while work_once(world.services) or deliver_all(world.services):
+        pass
+    world.clock.forward(seconds=20)  # the thread's line is due, and Slack takes no message for another ten
+    while deliver_all(world.services):
+        pass
+    world.edge.command("new")
+    world.edge.command("note EXP-1 seen while it rests")
+    while deliver_all(world.services):
+        pass
+    made = [call["method"] for call in world.slack.calls[called:]]
+    assert made.count("chat.postMessage") == 1  # the refused one, and none while it rests
+    assert "blocked: labels are late" in str(world.slack.messages("ml")[0]["blocks"])  # by chat.update
+    assert world.slack.views.top("U0ANA")  # by views.open
+    world.settle()
+    assert "ana blocked: labels are late" in "\n".join(world.channel())
 
 
 def test_a_channel_without_the_bot_is_a_dead_row_with_its_remedy(world: World) -> None:

@@ -52,8 +52,20 @@ def test_the_home_shows_what_is_mine_what_waits_and_what_i_follow(world: World) 
     assert "EXP-1 Can the labels be used?: its outcome" in seen
     assert "goal:churn: decisions, at once" in seen
     assert "Quiet hours: 20:00-08:00 Europe/Berlin" in seen
-    assert "Outbox:" in seen
+    assert "On their way out: 0" in seen
     assert "None yet." in home(world, "U0BEN")
+
+
+def test_what_nobody_knows_to_have_arrived_stands_in_the_home_until_an_admin_decides(world: World) -> None:
+    world.slack.channels["C0ML"].readable = False
+    world.slack.faults.add("chat.postMessage", "reset_after")
+    world.type('new "Char-level tokens raise recall"')
+    assert "1 could not be delivered, or nobody knows whether they were:" in home(world)
+    assert "unknown, slack.card to slack:card:EXP-1" in home(world)
+    world.edge.click_view("Drop", world.slack.views.homes["U0ANA"])
+    world.settle()
+    assert "unknown" not in home(world)
+    assert [m["text"] for m in world.slack.messages("@ana")] == ["Row 1 is dropped."]
 
 
 def test_only_admins_see_how_sources_and_deliveries_stand(world: World) -> None:

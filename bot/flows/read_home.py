@@ -14,35 +14,37 @@ from bot.roles import Role
 from store import outbox
 from store.experiments import load_experiments
 from store.metrics import source_states
+from store.outbox import Row
 from store.people import groups_of, members_of
 from store.subscriptions import QUIET, load_preferences, load_subscriptions
-
-STUCK_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
     """One person's page. `waiting` is each experiment with what it waits for; `health` is None for whoever is no admin,
-    else one line each for the sources, Jira and what could not be delivered."""
+    else one line each for the sources and for what is on its way, and `stuck` what could not be delivered, the latest
+    first."""
 
     own: Sequence[Experiment]
     waiting: Sequence[tuple[Experiment, str]]
     follows: Sequence[Subscription]
     quiet: str
     health: Sequence[str] | None
+    stuck: Sequence[Row] = ()
 
 
 def read_home(services: Services, person: str) -> Home:
     """The page as of now; costs a handful of reads and no network."""
     with services.database.read() as connection:
         own = load_experiments(connection, Wanted(owner=person, unfinished=True))
-        role = services.roles.role_of(person, groups_of(connection, person))
+        is_admin = services.roles.role_of(person, groups_of(connection, person)) is Role.ADMIN
         return Home(
             own=own,
             waiting=_waiting(connection, services, person, own),
             follows=load_subscriptions(connection, person),
             quiet=load_preferences(connection, person).get(QUIET, ""),
-            health=_health(connection, services) if role is Role.ADMIN else None,
+            health=_health(connection, services) if is_admin else None,
+            stuck=outbox.load_rows(connection, outbox.STUCK)[::-1] if is_admin else (),
         )
 
 
@@ -62,7 +64,4 @@ def _health(connection: Connection, services: Services) -> list[str]:
         f"{name}: {since_read(now - read_at if read_at else None)}{f', {error}' if error else ''}"
         for name, (read_at, error) in sorted(states.items())
     ]
-    waiting = outbox.count_waiting(connection, "")
-    stuck = outbox.load_stuck(connection, "")
-    lines.append(f"Outbox: {waiting} waiting, {len(stuck)} need a person")
-    return [*lines, *(f"{target} ({kind}): {error}" for target, kind, error in stuck[:STUCK_SHOWN])]
+    return [*lines, f"On their way out: {outbox.count_waiting(connection, '')}"]

@@ -9,8 +9,9 @@ from bot.slack.blocks import Block, paragraph, plain
 from reports.buttons import Offer, line_buttons
 from reports.card import next_acts
 from store import outbox
+from store.outbox import Row
 
-OWN_SHOWN, WAITING_SHOWN, FOLLOWS_SHOWN = 12, 10, 10
+OWN_SHOWN, WAITING_SHOWN, FOLLOWS_SHOWN, STUCK_SHOWN = 10, 8, 8, 8  # of at most 100 blocks
 
 
 def refresh_home(services: Services, person: str) -> None:
@@ -62,9 +63,24 @@ def _follows(home: Home) -> Iterator[Block]:
 
 
 def _health(home: Home) -> Iterator[Block]:
-    if home.health is not None:
-        yield _header("Sources, Jira and deliveries")
-        yield paragraph("\n".join(home.health))
+    if home.health is None:
+        return
+    yield _header("Sources, Jira and deliveries")
+    yield paragraph("\n".join(home.health))
+    if home.stuck:
+        yield paragraph(f"{len(home.stuck)} could not be delivered, or nobody knows whether they were:", bold=True)
+    for row in home.stuck[:STUCK_SHOWN]:
+        since = f"{row.created_at:%d %b %H:%M} UTC"
+        yield paragraph(f"{row.id} {row.state}, {row.kind} to {row.target}, {since}: {row.error}")
+        yield _buttons(_mend(row))
+    if len(home.stuck) > STUCK_SHOWN:
+        yield paragraph(f"… and {len(home.stuck) - STUCK_SHOWN} more: /exp outbox list")
+
+
+def _mend(row: Row) -> list[Offer]:
+    again = "Send again, perhaps twice" if row.state == outbox.UNKNOWN else "Send again"
+    acts = (("What it says", "show"), (again, "retry"), ("Drop", "drop"))
+    return [(label, f"outbox {verb} {row.id}") for label, verb in acts]
 
 
 def _acts() -> Iterator[Block]:
