@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
-.PHONY: demo test test-contract test-long check format bench setup clean
+.PHONY: demo demo-page test test-contract test-long check format bench setup clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ $(STAMP): constraints.txt pyproject.toml
 
 demo: setup
 	@$(BIN)/scrumbut demo -o demo-out
+
+# PORT=8080 for another one; 0 takes a free one.
+demo-page: setup
+	@$(BIN)/scrumbut demo --page --port $(or $(PORT),4040)
 
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not contract and not long"

@@ -323,13 +323,26 @@ def _import_sheet(
 
 
 @app.command()
-def demo(output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out")) -> None:
+def demo(
+    output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out"),
+    page: Annotated[bool, typer.Option("--page", help="Serve it in the browser instead, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page; 0 takes a free one.")] = 4040,
+) -> None:
     """Play the main job offline against stand-ins of Slack and Jira on this machine."""
-    from bot.demo import play
     from bot.logs import configure_logs
 
     configure_logs(logging.ERROR)
-    play(output)
+    if not page:
+        from bot.demo.printed import play
+
+        play(output)
+        return
+    from bot.demo.page import serve_page
+
+    try:
+        serve_page(port)
+    except OSError as error:
+        _fail(f"Port {port} cannot be used: {error.strerror}. Name another one: scrumbut demo --page --port 0")
 
 
 @app.command()

@@ -49,7 +49,7 @@ def serve(settings: Settings, services: Services, workers: bool = True) -> None:
         login = Login(settings.slack, services) if _may_sign_in(settings) else None
         jira = JiraEndpoint(services, secret).receive if secret else None
         web = open_web(services, endpoint, jira, login, _ways(services, workspaces))
-        _start_work(settings, services, running, workers)
+        start_work(settings, services, running, workers)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         gc.freeze()  # what is loaded by now stays, and need not be looked at again in the midst of an answer
@@ -64,7 +64,7 @@ def work(settings: Settings, services: Services) -> None:
     _must_be_shared(services, "work")
     with ExitStack() as running:
         _open_workspaces(settings, services, running, workers=True)
-        _start_work(settings, services, running, workers=True)
+        start_work(settings, services, running, workers=True)
         log.info("working")
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,7 +91,7 @@ def _open_workspaces(settings: Settings, services: Services, running: ExitStack,
     have let one in."""
     if services.installer is None:
         return None
-    workspaces = Workspaces(settings, services, partial(_start_work, workers=workers))
+    workspaces = Workspaces(settings, services, partial(start_work, workers=workers))
     running.callback(workspaces.close)
     workspaces.refresh()
     looking = start_clock(_logged(workspaces.refresh))
@@ -123,7 +123,8 @@ def _connect_slack(
     return None
 
 
-def _start_work(settings: Settings, services: Services, running: ExitStack, workers: bool) -> None:
+def start_work(settings: Settings, services: Services, running: ExitStack, workers: bool = True) -> None:
+    """Start the clock, and the workers if they are wanted; `running` ends them in order."""
     with services.database.write() as connection:
         if not services.database.is_shared:
             queue.release_all(connection, services.now())

@@ -40,6 +40,13 @@ def serving(app: Any, port: int = 0) -> Iterator[str]:
         listener.close()
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def serve_forever(slack_port: int, jira_port: int, load: Path | None) -> None:
     """Both stand-ins until Ctrl-C, with the issues of a JSON-lines file if one is named."""
     slack, jira = SlackSandbox(), JiraSandbox()

@@ -263,7 +263,7 @@ class SlackSandbox:
         """conversations.open"""
         if args.get("users") not in self.users:
             raise Refusal("user_not_found")
-        return {"channel": {"id": self._conversation(args["users"]).id}}
+        return {"channel": {"id": self.conversation(args["users"]).id}}
 
     def user_info(self, args: Json) -> Json:
         """users.info"""
@@ -308,13 +308,13 @@ class SlackSandbox:
         wanted = str(args.get("channel", ""))
         named = (c for c in self.channels.values() if by_name and c.name == wanted.lstrip("#"))
         if by_name and wanted in self.users:
-            return self._conversation(wanted)
+            return self.conversation(wanted)
         channel = self.channels.get(wanted) or next(named, None)
         if channel is None:
             raise Refusal("channel_not_found")
         return channel
 
-    def _conversation(self, user: str) -> Channel:
+    def conversation(self, user: str) -> Channel:
         """The bot's own conversation with a person, named after them; it comes into being with its first message."""
         id_ = f"D{user[1:]}"
         return self.channels.setdefault(id_, Channel(id_, f"@{self.users[user]}"))
@@ -370,6 +370,13 @@ class SlackSandbox:
     def _ts(self) -> str:
         self._last_ts = max(self.now(), self._last_ts + 0.000_100)
         return f"{self._last_ts:.6f}"
+
+    def write(self, text: str, user: str, channel: str) -> Json:
+        """What a person writes in a channel; a slash command too, which Slack itself would show to nobody."""
+        author = self.users[user].title()
+        message = {"type": "message", "ts": self._ts(), "text": text, "blocks": [], "author": author, "user": user}
+        self.channels[channel].messages.append(message)
+        return message
 
     def messages(self, name: str) -> list[Json]:
         """The messages of a channel by name, threads' answers included, oldest first."""

@@ -73,8 +73,22 @@ class SlackEdge:
         return ack
 
     def click(self, label: str, message: Json, user: str = "U0ANA", channel: str = "C0ML", user_team: str = "") -> Ack:
-        """Press a button under a message; an ephemeral one has no `ts` of its own that the app could use."""
+        """Press the button of that label under a message."""
         block, button = _button(message["blocks"], label)
+        return self.use(button, block.get("block_id", "b"), message, user, channel, user_team=user_team)
+
+    def use(
+        self,
+        element: Json,
+        block_id: str,
+        message: Json,
+        user: str,
+        channel: str,
+        chosen: str = "",
+        user_team: str = "",
+    ) -> Ack:
+        """Press a button, or choose in a menu, under a message; an ephemeral one has no `ts` of its own that the app
+        could use."""
         ts = message.get("ts") or f"{self._sandbox.now():.6f}"
         payload = self._interaction("block_actions", user, user_team) | {
             "container": {
@@ -82,7 +96,7 @@ class SlackEdge:
             },
             "channel": {"id": channel, "name": self._sandbox.channels[channel].name},
             "response_url": self._response_url(user, channel),
-            "actions": [payloads.action_of(button, block.get("block_id", "b"), self._sandbox.now())],
+            "actions": [payloads.action_of(element, block_id, self._sandbox.now(), chosen)],
         }  # fmt: skip
         if "ts" in message:
             payload["message"] = {name: message[name] for name in message if name not in ("metadata", "channel")}
@@ -91,15 +105,16 @@ class SlackEdge:
     def click_view(self, label: str, view: View, given: Json | None = None, user_team: str = "") -> Ack:
         """Press a button in a modal or in the App Home."""
         block, button = _button(view.content["blocks"], label)
-        return self._act_in(view, button, block.get("block_id", "b"), "", given or {}, user_team)
+        return self.use_in(view, button, block.get("block_id", "b"), "", given or {}, user_team)
 
     def choose(self, block_id: str, value: str, user: str = "U0ANA", given: Json | None = None) -> Ack:
         """Choose in an input that tells the app at once, in the modal a person has open."""
         view = self._sandbox.views.top(user)
         block = next(b for b in view.content["blocks"] if b.get("block_id") == block_id)
-        return self._act_in(view, block["element"], block_id, value, {**(given or {}), block_id: value})
+        return self.use_in(view, block["element"], block_id, value, {**(given or {}), block_id: value})
 
-    def _act_in(self, view: View, element: Json, block_id: str, chosen: str, given: Json, user_team: str = "") -> Ack:
+    def use_in(self, view: View, element: Json, block_id: str, chosen: str, given: Json, user_team: str = "") -> Ack:
+        """Press or choose in a view, while `given` stands in its inputs."""
         shown = self._view(view, given)
         return self._act(
             self._interaction("block_actions", view.user, user_team)
@@ -114,8 +129,13 @@ class SlackEdge:
         """Fill in the modal a person has open and send it. Names are block ids' last word (`goal_add__key` for two of
         one name). Raises LookupError where a required input is empty, as Slack does not send it then."""
         view = self._sandbox.views.top(user)
-        values = {_block_id(view.content["blocks"], name): value for name, value in given.items()}
-        shown = self._view(view, values)
+        return self.send(
+            view, {_block_id(view.content["blocks"], name): value for name, value in given.items()}, user_team
+        )
+
+    def send(self, view: View, values: Json, user_team: str = "") -> Ack:
+        """Send a modal with these values by block id, and show what the app answers."""
+        user, shown = view.user, self._view(view, values)
         missing = payloads.missing_in(view.content["blocks"], shown["state"])
         if missing:
             raise LookupError(f"please fill in {', '.join(missing)}")
@@ -132,6 +152,10 @@ class SlackEdge:
 
     def suggest(self, block_id: str, query: str, user: str = "U0ANA", user_team: str = "") -> list[str]:
         """Type into a select that asks the app; the texts of what it offers."""
+        return [option["text"]["text"] for option in options_of(self.ask_options(block_id, query, user))]
+
+    def ask_options(self, block_id: str, query: str, user: str) -> Ack:
+        """What the app answers to what was typed into such a select."""
         view = self._sandbox.views.top(user)
         block = next(b for b in view.content["blocks"] if b.get("block_id") == block_id)
         payload = self._interaction("block_suggestion", user, user_team) | {
@@ -139,9 +163,7 @@ class SlackEdge:
             "container": {"type": "view", "view_id": view.id}, "view": self._view(view, {}),
         }  # fmt: skip
         del payload["trigger_id"]
-        ack = self._deliver("interactive", payload)
-        groups = ack.body.get("option_groups") or [ack.body]
-        return [option["text"]["text"] for group in groups for option in group.get("options", ())]
+        return self._deliver("interactive", payload)
 
     def shortcut(self, callback_id: str, user: str = "U0ANA", user_team: str = "") -> Ack:
         """Use a global shortcut."""
@@ -267,6 +289,12 @@ def _button(blocks: list[Json], label: str) -> tuple[Json, Json]:
             if element.get("type") == "button" and element["text"]["text"] == label:
                 return block, element
     raise LookupError(f'there is no button "{label}"')
+
+
+def options_of(ack: Ack) -> list[Json]:
+    """What a select offers, whether it comes in groups or not."""
+    groups = ack.body.get("option_groups") or [ack.body]
+    return [option for group in groups for option in group.get("options", ())]
 
 
 def _block_id(blocks: list[Json], name: str) -> str:
