@@ -7,6 +7,7 @@ import getpass
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -249,6 +250,21 @@ def manifest(
         typer.echo(json.dumps(made, indent=2))
         typer.echo("Create the app with this manifest:", err=True)
     typer.echo(creation_link(made), err=not link)
+
+
+@app.command("env")
+def env_(
+    key: Annotated[str, typer.Argument(help="The experiment, such as EXP-12, or its issue, such as ML-345.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Print the environment in which MLflow and W&B tag their runs: eval "$(scrumbut env EXP-12)"."""
+    from bot.flows.run_environment import run_environment
+
+    with _opened(config) as (_, services):
+        variables = run_environment(services, key, os.environ)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    typer.echo(json.dumps(variables) if as_json else "\n".join(lines))
 
 
 @app.command(

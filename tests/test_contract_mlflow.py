@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +29,15 @@ from tests.test_bot_serve import free_port
 pytestmark = pytest.mark.contract
 START_S = 120  # a cold server takes up to a minute
 SCRIPT = Path(__file__).parent / "train_runs.py"
+ROOT = Path(__file__).parent.parent
+# A training script that knows nothing of us; it prints the tags that its run got.
+TRAINING = """
+import json, sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+with mlflow.start_run() as run:
+    mlflow.log_metric("val_recall", 0.9)
+print(json.dumps(mlflow.get_run(run.info.run_id).data.tags))
+"""
 
 
 @dataclass
@@ -182,3 +193,42 @@ def test_the_report_says_what_mlflow_says(world_with_runs: World, tracker: Track
     assert (tracks["dev"].runs + tracks["prod"].runs, tracks["dev"].failed) == (len(tracker.truth), 1)
     text = world.type("report preview weekly")
     assert f"{number(best['dev'])} in dev, {number(best['prod'])} in prod" in text
+
+
+def tags_of_a_run(tracker: Tracker, folder: Path, prelude: str = "", **env: str) -> dict[str, str]:
+    """What a run is tagged with that is started in that folder and environment."""
+    python = Path(os.environ["SCRUMBUT_MLFLOW"]) / "python"
+    (folder / "training.py").write_text(TRAINING)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI", "SCRUMBUT_"))}
+    script = f'{prelude}\n"{python}" training.py {tracker.url}'
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=folder, env={**kept, **env}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return {name: value for name, value in told.items() if name in ("scrumbut.experiment", "jira.issue")}
+
+
+def test_a_run_tags_itself_in_the_environment_that_scrumbut_prints(
+    world_with_runs: World, tracker: Tracker, tmp_path: Path
+) -> None:
+    config = world_with_runs.folder / "config.toml"
+    prelude = f'eval "$(PYTHONPATH={ROOT} {sys.executable} -m bot.cli env EXP-1 --config {config})"'
+    told = tags_of_a_run(tracker, tmp_path, prelude)
+    assert told == {"scrumbut.experiment": "EXP-1", "jira.issue": "ML-1"}
+
+
+def test_the_plugin_tags_runs_by_itself(tracker: Tracker, tmp_path: Path) -> None:
+    build, target = tmp_path / "build", tmp_path / "target"
+    shutil.copytree(ROOT / "integrations/mlflow_plugin", build)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--no-build-isolation", "--target", str(target), str(build)], check=True, timeout=120)
+    work = tmp_path / "work"
+    (work / ".git").mkdir(parents=True)
+    (work / ".git/HEAD").write_text("ref: refs/heads/feature/ml-345-char-tokens\n")
+    installed = {"PYTHONPATH": str(target)}
+    assert tags_of_a_run(tracker, work, **installed) == {}
+    projects = {**installed, "SCRUMBUT_PROJECTS": "ML"}
+    assert tags_of_a_run(tracker, work, **projects) == {"jira.issue": "ML-345"}
+    named = tags_of_a_run(tracker, work, **projects, SCRUMBUT_EXPERIMENT="EXP-2")
+    assert named == {"scrumbut.experiment": "EXP-2"}

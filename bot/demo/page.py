@@ -108,6 +108,7 @@ def _steps(key: str) -> Sequence[Step]:
             "Train models on development data. The bot reads their metrics by itself.",
             bench={"experiment": key, "recipe": "sizes", "environment": "dev"},
         ),
+        Step("See what the bot has read.", f"show {key}"),
         Step("Measured in development. Now the same in production.", f"move {key} observing"),
         Step(
             "Hold the models against production's clients.",
@@ -116,7 +117,9 @@ def _steps(key: str) -> Sequence[Step]:
         Step("See development and production side by side.", f"compare {key} --dev --prod --baseline"),
         Step("Time to decide.", f"move {key} deciding"),
         Step("Say what was found and what follows. A gain too small to act on is an answer, too.", f"outcome {key}"),
-        Step("See what managers would read now, then look at the report on the right.", "report preview weekly"),
+        Step(
+            "See what managers would read now. On Monday at nine it is posted: let time pass.", "report preview weekly"
+        ),
     )
 
 

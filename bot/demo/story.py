@@ -219,8 +219,8 @@ def chapters_of(story: Story) -> list[tuple[float, Callable[[], None]]]:
         (9, partial(conclude, 1, ["deciding"], 'good "a linear model finds what sales finds by hand"',
                     'adopt "it is the number to beat"')),
         (10, partial(begin, 2, "products of two features will find more leavers", "L")),
-        *((7 * week, partial(measure, "EXP-2", range(3 * week, 3 * week + 3), grow=with_products, steps=20 * week, rate=0.06))
-          for week in range(2, 6)),
+        *((7 * week, partial(measure, "EXP-2", range(3 * week, 3 * week + 3), grow=with_products, steps=20 * week,
+                             rate=0.06)) for week in range(2, 6)),
         (38, partial(story.say, 'extend EXP-2 "production labels arrive in October"')),
         (42, partial(measure, "EXP-2", range(3), grow=with_products, prod=True, steps=400)),
         (59, partial(begin, 3, "a small network will find more leavers", "M", "U0BEN")),

@@ -132,7 +132,7 @@ function bench() {
     fields.map(({ name, label, options }) => el("div", { class: "field" }, el("label", { class: "label", for: `bench-${name}` }, label),
       el("select", { id: `bench-${name}`, name }, options.map(([value, words]) => el("option", { value, selected: value === before[name] }, words))))),
     el("button", { type: "submit", class: "primary", disabled: panel.dataset.busy === "yes" }, constants.bench.button));
-  const log = el("section", {}, el("h3", {}, "Trained so far"), el("ol", { class: "plain runs", reversed: true }, done.map((line) => el("li", {}, line))));
+  const log = el("section", {}, el("h2", {}, "Trained so far"), el("ol", { class: "plain runs", reversed: true }, done.map((line) => el("li", {}, line))));
   replace(panel, form, log);
 }
 

@@ -53,7 +53,7 @@ function picture({ slack_file: file, image_url: url, alt_text: alt, title }) {
 function table([head, ...body], caption) {
   const right = head.map((_, column) => body.every((row) => /^[\s\d.,%+−–-]*$/.test(textOf(row[column]))));
   const cells = (row, tag) => row.map((cell, column) => el(tag, { class: right[column] ? "right" : null, scope: tag === "th" ? "col" : null }, cellOf(cell)));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption ?? "Table" }, el("table", {},
+  return el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption ?? "Table" }, el("table", {},
     caption && el("caption", {}, caption), el("thead", {}, el("tr", {}, cells(head, "th"))),
     el("tbody", {}, body.map((row) => el("tr", {}, cells(row, "td"))))));
 }

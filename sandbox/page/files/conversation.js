@@ -59,7 +59,7 @@ function draw(place, ids, first) {
 function home() {
   const mine = items.get(`h:${me.user}`);
   if (!mine) return el("p", { class: "empty" }, "One moment …");
-  return el("div", { class: "home" }, blocks(mine.content.blocks, (block, one, chosen) =>
+  return el("div", { class: "home" }, el("h2", { class: "unseen" }, "Home"), blocks(mine.content.blocks, (block, one, chosen) =>
     act("use_in", { view: mine.id, block, action_id: one.action_id, chosen }), () => ({ view: mine.id })));
 }
 

@@ -28,10 +28,10 @@ function draw(view, text, dialog) {
   const before = view.id === open?.id ? open.inputs : new Map();
   open = { id: view.id, text, inputs: new Map() };
   const form = el("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); send(); } },
-    el("header", {}, el("h2", { id: "modal-title" }, view.content.title.text),
+    el("div", { class: "head" }, el("h2", { id: "modal-title" }, view.content.title.text),
       el("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: close }, "×")),
     el("div", { class: "fields" }, view.content.blocks.map((block, place) => (block.type === "input" ? input(block, place, before) : other(block, place)))),
-    el("footer", {}, el("button", { type: "button", onclick: close }, view.content.close?.text ?? "Cancel"),
+    el("div", { class: "foot" }, el("button", { type: "button", onclick: close }, view.content.close?.text ?? "Cancel"),
       view.content.submit && el("button", { type: "submit", class: "primary" }, view.content.submit.text)));
   replace(dialog, form);
   if (!dialog.open) dialog.showModal();

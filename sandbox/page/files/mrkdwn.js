@@ -29,7 +29,7 @@ function inline(text) {
 }
 
 function piece([whole, pre, code, angle, bold, italic, struck]) {
-  if (pre !== undefined) return el("pre", {}, plainText(pre));
+  if (pre !== undefined) return el("pre", { tabindex: 0 }, plainText(pre));
   if (code !== undefined) return el("code", {}, plainText(code));
   if (bold !== undefined) return el("strong", {}, inline(bold));
   if (italic !== undefined) return el("em", {}, inline(italic));

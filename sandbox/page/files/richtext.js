@@ -5,7 +5,7 @@ import { channelName, link, mention, personName } from "./mrkdwn.js";
 
 const CONTAINERS = {
   rich_text_section: (part) => el("span", { class: "rich" }, part.elements.map(leaf)),
-  rich_text_preformatted: (part) => el("pre", {}, part.elements.map(leaf)),
+  rich_text_preformatted: (part) => el("pre", { tabindex: 0 }, part.elements.map(leaf)),
   rich_text_quote: (part) => el("blockquote", {}, part.elements.map(leaf)),
   rich_text_list: (part) => el(part.style === "ordered" ? "ol" : "ul", { class: `indent-${part.indent ?? 0}` },
     part.elements.map((item) => el("li", {}, item.elements.map(leaf)))),
