@@ -152,9 +152,9 @@ class SlackEdge:
 
     def suggest(self, block_id: str, query: str, user: str = "U0ANA", user_team: str = "") -> list[str]:
         """Type into a select that asks the app; the texts of what it offers."""
-        return [option["text"]["text"] for option in options_of(self.ask_options(block_id, query, user))]
+        return [option["text"]["text"] for option in options_of(self.ask_options(block_id, query, user, user_team))]
 
-    def ask_options(self, block_id: str, query: str, user: str) -> Ack:
+    def ask_options(self, block_id: str, query: str, user: str, user_team: str = "") -> Ack:
         """What the app answers to what was typed into such a select."""
         view = self._sandbox.views.top(user)
         block = next(b for b in view.content["blocks"] if b.get("block_id") == block_id)
