@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     PROBABLY = "probably better, run again"
     UNCONFIRMED = "unconfirmed"
+    WORSE = "worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,11 @@ def chance_real(gain: float, noise: Noise, runs_before: int = 1, runs_after: int
 
 
 def verdict_on(chance: float) -> Verdict:
-    """What may be said at that chance: "better" above .95, "probably better, run again" from .80."""
+    """What may be said at that chance: "better" above .95, "probably better, run again" from .80, "worse" under .05."""
     if chance > BETTER_ABOVE:
         return Verdict.BETTER
+    if chance < 1 - BETTER_ABOVE:
+        return Verdict.WORSE
     return Verdict.PROBABLY if chance >= PROBABLY_FROM else Verdict.UNCONFIRMED
 
 
@@ -102,7 +105,8 @@ def compare_runs(
     chance = chance_real(gain, noise, len(before), len(after))
     verdict = verdict_on(chance)
     beside = f"{len(before)} against {len(after)} runs, noise from {noise.freedom + 1} or more; 1 in 2 by chance"
-    return verdict, f"{verdict}: {gain:+.4g}, noise {noise.deviation:.2g}, real with {_sureness(chance)} ({beside})"
+    sure = _sureness(1 - chance if verdict is Verdict.WORSE else chance)
+    return verdict, f"{verdict}: {gain:+.4g}, noise {noise.deviation:.2g}, real with {sure} ({beside})"
 
 
 def confirmation_of(runs: Iterable[RunValue], noise: Noise | None, better: Better) -> tuple[Verdict, str] | None:

@@ -11,6 +11,7 @@ from backtest.guards import score_changes, score_guard, score_nab
 from backtest.scores import Scored
 from backtest.settings import score_gap, score_noise
 
+UNLABELLED = "needs labels or pairs that a team's own history does not hold"
 EXPERIMENTS = ("experiments.csv", "experiments_meta.csv")
 
 
@@ -59,12 +60,13 @@ def chosen(only: str) -> list[str]:
     ]
 
 
-def score_part(name: str, folder: Path) -> Scored:
-    """Score one part; where its files are not there, or cannot be read, it says so."""
+def score_part(name: str, folder: Path, own: bool = False) -> Scored:
+    """Score one part; where its files are not there, or cannot be read, it says so. `own`: a team wrote the folder
+    from its own history, which holds no labels."""
     part = PARTS[name]
     missing = part.missing(folder)
     if missing:
-        return Scored(why=f"no file {missing}")
+        return Scored(why=UNLABELLED if own else f"no file {missing}")
     try:
         return part.score(folder)
     except HistoryError as error:

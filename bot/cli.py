@@ -399,23 +399,23 @@ def backtest(
     if folder is not None:
         if not folder.is_dir():
             _fail(f'"{folder}" is no folder. Its files are described in docs/judgement.md.')
-        _backtest(folder, parts, predictions, as_json)
+        _backtest(folder, parts, predictions, as_json, own=False)
         return
     from bot.flows.own_histories import write_histories
 
     with _opened(config) as (_, services), TemporaryDirectory() as place:
         write_histories(services, Path(place))
-        _backtest(Path(place), parts, predictions, as_json)
+        _backtest(Path(place), parts, predictions, as_json, own=True)
 
 
-def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json: bool) -> None:
+def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json: bool, own: bool) -> None:
     from backtest import telling
     from backtest.parts import score_part
 
     scored = {}
     with _progress("scoring", len(parts)) as step:
         for name in parts:
-            scored[name] = score_part(name, folder)
+            scored[name] = score_part(name, folder, own)
             step(1)
     if predictions is not None:
         predictions.parent.mkdir(parents=True, exist_ok=True)

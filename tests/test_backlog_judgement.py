@@ -100,7 +100,6 @@ def test_each_first_risk_is_found_by_its_rule_and_by_no_other() -> None:
     assert rules_found(goals=[replace(GOAL, baseline=None)]) == ["no_baseline"]
     assert rules_found(runs={}) == ["stale_metric"]
     assert rules_found(experiments=[replace(RUNNING, running_since=NOW - 11 * DAY)]) == ["over_age"]
-    assert rules_found(experiments=[replace(RUNNING, blocked_reason="labels", blocked_since=NOW)]) == ["blocked"]
     assert rules_found(experiments=[linked], issues={"1": replace(issue, sprint="S1")}) == ["timeboxed"]
     assert rules_found(experiments=[linked], issues={"1": replace(issue, category="done")}) == ["decision_waiting"]
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from backlog import lifecycle
+from backlog.experiment import Entry, Stage
 from backlog.forecast import BASE_RATES
+from backlog.goal import Goal
+from backlog.metric import Better, Metric, Reading
 from backtest.climbs import base_rates
 from backtest.guards import change_f1
 from backtest.parts import PARTS, chosen
 from backtest.scores import COLUMNS, OURS
 from bot.cli import app
+from store.database import open_database
+from store.experiments import add_experiment, save_entry
+from store.goals import add_goal
+from store.metrics import add_metric, save_readings
 
 KEYS = {
     "A": {"brier", "log", "ece"}, "A_weeks": {"brier"}, "A_range": {"pinball", "cover90"},
@@ -225,9 +234,45 @@ def test_the_slow_methods_reach_it_too(shared: Path) -> None:
     assert within(shared / "data/judgement", SLOW) == {}
 
 
+def own_config(folder: Path) -> str:
+    (folder / "config.toml").write_text(f'[database]\nurl = "sqlite:///{folder}/s.db"\n')
+    return f"{folder}/config.toml"
+
+
 def test_a_team_scores_itself_on_its_own_history(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(f'[database]\nurl = "sqlite:///{tmp_path}/s.db"\n')
-    result = backtest("--own", "--config", f"{tmp_path}/config.toml")
+    work_for_a_year(tmp_path)
+    result = backtest("--own", "--json", "--config", own_config(tmp_path))
+    assert result.exit_code == 0
+    told = json.loads(result.output)
+    for name in ("A", "A_weeks", "A_range", "B", "C1", "C2", "D_stale"):
+        assert KEYS[name] <= set(told[name]), name
+        assert told[name]["rivals"], name
+    assert told["A"]["n"]["series"] == 61, "sixty experiments and their goal"
+    assert (told["C1"]["n"]["series"], told["C2"]["n"]["series"]) == (1, 1)
+    assert all("a team's own history does not hold" in told[name]["why"] for name in ("D", "D_nab", "D_gap", "E"))
+
+
+def work_for_a_year(folder: Path) -> None:
+    """A goal with an experiment every week, ten runs each, most of them decided after some days."""
+    rng, now = np.random.default_rng(4), datetime(2026, 11, 23, 9, tzinfo=UTC)
+    database = open_database(f"sqlite:///{folder}/s.db")
+    with database.write() as connection:
+        add_goal(connection, Goal("churn", "keep active clients", now, "ana", (), "recall", 0.7, 0.8))
+        metric = add_metric(connection, Metric("churn", "recall", "dev", "runs", "recall", Better.UP))
+        for number in range(1, 61):
+            began = now - timedelta(weeks=62 - number)
+            experiment = add_experiment(connection, lifecycle.create(f"Try {number}", "ana", began, goal="churn"))
+            decided = {"stage": Stage.CONCLUDED, "decided_at": began + timedelta(days=1 + float(rng.pareto(2)) * 3)}
+            moved = Entry(began, "ana", "moved", "", {"running_since": began, "stage_since": began, **decided})
+            save_entry(connection, experiment, moved)
+            values = rng.normal(0.7 + number / 1_000, 0.004, 10).tolist()
+            runs = [Reading(began + n * timedelta(hours=6), v, f"{number}-{n}", 0, "t") for n, v in enumerate(values)]
+            save_readings(connection, metric, runs, {"t": number})
+    database.close()
+
+
+def test_a_team_without_a_history_is_told_so(tmp_path: Path) -> None:
+    result = backtest("--own", "--config", own_config(tmp_path))
     assert result.exit_code == 0
     assert "A         target reached within k trials: no history is long enough" in result.output
     assert "C1        when N are done: no project has a year of weeks" in result.output

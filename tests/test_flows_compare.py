@@ -75,6 +75,23 @@ def test_what_is_not_there_yet_is_named(world: World) -> None:
     assert "EXP-3 serves no goal yet" in world.type("compare EXP-3")
 
 
+def test_a_run_in_production_that_names_nobody_may_be_the_one_that_is_meant(world: World) -> None:
+    setup_world(world)
+    measure(world, *DEV, "0.75,p,prod,,")
+    hint = "In prod no run names EXP-2. Is it the latest that names none? /exp link EXP-2 files:p"
+    assert hint in world.type("compare EXP-2")
+    world.type("link EXP-2 files:p")
+    assert "within tolerance: parity holds" in world.type("compare EXP-2")
+    assert hint not in world.type("compare EXP-2")
+
+
+def test_what_is_clearly_worse_is_called_so(world: World) -> None:
+    setup_world(world)
+    measure(world, *BASELINE, "0.61,a,dev,EXP-2,")
+    _, _, said = gaps(compare(world, "EXP-2"))["dev baseline"]
+    assert "worse: -0.092, noise 0.0016, real with more than 19 in 20" in said
+
+
 def test_runs_on_another_evaluation_set_are_left_out_and_counted(world: World) -> None:
     setup_world(world)
     measure(world, *DEV, "0.99,c,dev,EXP-2,holdout/test@v2", "0.75,p,prod,EXP-2,")

@@ -47,13 +47,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What `compare` tells; `noise` is the scatter of repeated runs, None where too few were repeated."""
+    """What `compare` tells; `noise` is the scatter of repeated runs, None where too few were repeated;
+    `unclaimed` says, of an environment where the experiment has no run, how to give it one that belongs to nobody."""
 
     experiment: Experiment
     metric: Metric
     sides: tuple[Side, ...]
     gaps: tuple[Gap, ...]
     noise: Noise | None
+    unclaimed: tuple[str, ...] = ()
 
 
 def compare_experiment(services: Services, key: str, wanted: Collection[str]) -> Compared:
@@ -85,7 +87,18 @@ def compare_experiment(services: Services, key: str, wanted: Collection[str]) ->
             if name in chosen
         ]
     shown = tuple(sides.get(name, Side(name, None)) for name in chosen)
-    return Compared(experiment, metric, shown, tuple(gaps), noise)
+    bare = [name for name in chosen if name in metrics and not own[name]]
+    hints = tuple(hint for name in bare if (hint := _unclaimed(experiment, metrics[name], runs[name])))
+    return Compared(experiment, metric, shown, tuple(gaps), noise, hints)
+
+
+def _unclaimed(experiment: Experiment, metric: Metric, runs: list[RunValue]) -> str:
+    free = [run for run in runs if not run.experiment and run.run]
+    if not free:
+        return ""
+    latest = max(free, key=lambda run: (run.at, run.run)).run
+    claim = f"/exp link {experiment.key} {metric.source}:{latest}"
+    return f"In {metric.environment} no run names {experiment.key}. Is it the latest that names none? {claim}"
 
 
 def _tracked(connection: Connection, experiment: Experiment, goal: Goal) -> list[Metric]:

@@ -59,14 +59,16 @@ def _checked(connection: Connection, services: Services, metric: Metric) -> Metr
 def try_metric(services: Services, name: str, goal: str, environment: str) -> Trial:
     """Read a metric once, all of it, without storing anything. Raises NotFound, or what is wrong."""
     with services.database.read() as connection:
-        metrics = load_metrics(connection, name=name, goal=goal)
-    metric = next((m for m in metrics if not environment or m.environment == environment), None)
-    if metric is None:
+        metrics = load_metrics(connection, goal=goal)
+    named = [m for m in metrics if m.name == name and environment in ("", m.environment)]
+    if not named:
+        where = f"{f' on goal {goal}' if goal else ''}{f' in {environment}' if environment else ''}"
+        known = ", ".join(sorted({f"{m.name} ({m.goal}, {m.environment})" for m in metrics})[:10]) or "none yet"
         raise NotFound(
-            f'There is no metric "{name}"{f" on goal {goal}" if goal else ""}.',
-            f"/exp metric add {name} --goal GOAL --source SOURCE --key KEY",
+            f'There is no metric "{name[:60]}"{where}. Metrics: {known}.',
+            f"/exp metric add {name[:60]} --goal GOAL --source SOURCE --key KEY",
         )
-    return read_once(services, metric)
+    return read_once(services, named[0])
 
 
 def read_once(services: Services, metric: Metric) -> Trial:

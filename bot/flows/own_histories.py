@@ -1,7 +1,6 @@
 """The team's own histories in the files that the backtest reads: so a team is scored as the methods were."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +20,8 @@ Timed = Sequence[tuple[datetime, float]]
 
 
 def write_histories(services: Services, folder: Path) -> None:
-    """Write experiments.csv and its meta (each experiment's runs, each goal's concluded ones), throughput.csv and
-    pr_cycle.csv (from *running* to the decision) into the folder."""
+    """Write experiments.csv and its meta (each experiment's runs, each goal's concluded ones) and pr_cycle.csv (from
+    *running* to the decision) into the folder."""
     with services.database.read() as connection:
         goals, experiments = load_goals(connection), load_experiments(connection)
         metrics = load_metrics(connection)
@@ -59,9 +58,7 @@ def _write_series(folder: Path, series: Sequence[tuple[str, Better, Timed]]) -> 
 
 def _write_flow(folder: Path, experiments: Sequence[Experiment]) -> None:
     begun = [e for e in experiments if e.running_since]
-    days = Counter(e.decided_at.date().isoformat() for e in experiments if e.stage.finished and e.decided_at)
     cycles = [("own", e.key, _plain(e.running_since), _plain(e.decided_at)) for e in begun]
-    _write(folder / "throughput.csv", ("project", "date", "done"), [("own", *day) for day in sorted(days.items())])
     _write(folder / "pr_cycle.csv", ("project", "item", "started", "finished"), cycles)
 
 

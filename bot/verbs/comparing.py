@@ -23,7 +23,7 @@ def compare(request: Request, /, key: str, **wanted: bool) -> Answer:
         f"{found.experiment.key} by {found.metric.name}{_unit(found)}",
         gaps,
         table_of(("side", "best", "runs", "left out", "evaluation set"), [_side(side) for side in found.sides]),
-        more=(_noise(found),),
+        more=(_noise(found), *found.unclaimed),
         data=_data(found),
     )
 

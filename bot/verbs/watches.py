@@ -60,7 +60,7 @@ def _all(request: Request) -> Answer:
         for w in watches
     ]  # fmt: skip
     headings = ("rule", "recovers at", "state", "since (UTC)")
-    return Answer(f"{len(watches)} watches", table=table_of(headings, rows), data=data)
+    return Answer(f"{len(watches)} watch{'' if len(watches) == 1 else 'es'}", table=table_of(headings, rows), data=data)
 
 
 def _state(watch: Watch) -> str:
