@@ -289,6 +289,31 @@ def export(
     typer.echo(f"Wrote {rows} rows to {output}: backlog.jsonl, and one CSV a table.")
 
 
+@app.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="A Slack id (U…), or a name as /exp shows it.")],
+    text: Annotated[bool, typer.Option("--text", help="Drop their notes, comments and calls too.")] = False,
+    name_is_a_word: Annotated[
+        bool, typer.Option("--name-is-a-word", help="Leave the name in sentences; else it goes from everywhere.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show where they stand.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Put a pseudonym in the place of a person, everywhere."""
+    from bot.config import keys_naming
+    from bot.flows.forget_person import forget_person
+    from bot.terminal import to_json, to_text
+    from bot.verbs.administration import forgotten
+
+    with _opened(config) as (settings, services):
+        done = forget_person(
+            services, _caller(settings), person, with_text=text, name_is_a_word=name_is_a_word, dry_run=dry_run
+        )
+        said = forgotten(done, dry_run, keys_naming(settings, done.person))
+    typer.echo(to_json(said) if as_json else to_text(said))
+
+
 @app.command("import")
 def import_(
     path: Annotated[Path, typer.Argument(help="What export wrote: its folder or backlog.jsonl; a sheet with --csv.")],

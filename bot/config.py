@@ -3,6 +3,7 @@
 A key is declared here with the feature that uses it, and in `config.example.toml`; unknown ones are refused.
 """
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
@@ -49,6 +50,7 @@ def _checked_by(read: Any) -> AfterValidator:
 
 
 Span = Annotated[str, _checked_by(read_span)]
+SpanOrEver = Literal[""] | Span
 CadenceText = Annotated[str, _checked_by(read_cadence)]
 
 
@@ -332,6 +334,17 @@ class RetentionSection(Section):
 
     raw: Span = "30d"
     hourly: Span = "400d"
+    outbox: SpanOrEver = "90d"
+    ledger: SpanOrEver = "400d"
+    tasks: SpanOrEver = "90d"
+    comments: SpanOrEver = ""
+    reports: SpanOrEver = ""
+
+    @property
+    def records(self) -> dict[str, str]:
+        """The spans of what does not stay for ever, readings apart."""
+        kinds = ("outbox", "ledger", "tasks", "comments", "reports")
+        return {kind: getattr(self, kind) for kind in kinds if getattr(self, kind)}
 
     @model_validator(mode="after")
     def check_order(self) -> "RetentionSection":
@@ -471,6 +484,22 @@ def workspace_settings(home: Settings, workspace: str) -> Settings:
         return _FileSettings(**own, **shared, slack=home.slack.model_copy(update=app))
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def keys_naming(settings: Settings, word: str) -> list[str]:
+    """The keys whose value is that word or has it in a list, and the entries that are called so; secrets are none."""
+
+    def walk(value: Any, key: str) -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from [f"[{key}] {name}"] if name == word else walk(inner, f"{key}.{name}" if key else name)
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                yield from walk(inner, key)
+        elif value == word:
+            yield key
+
+    return sorted(set(walk(settings.model_dump(mode="json", by_alias=True), "")))
 
 
 def _first_problem(error: ValidationError) -> str:

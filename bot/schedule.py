@@ -43,6 +43,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     hook = _interval("webhook:jira", "keep_webhook", {}, CENSUS_EVERY)
     syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census, hook] if services.tracker else []
     thinning = _interval("thin:readings", "thin_readings", {}, THIN_EVERY, jitter_of("thin", THIN_EVERY))
+    dropping = _interval("drop:old", "drop_old", {}, THIN_EVERY, jitter_of("drop", THIN_EVERY))
     appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
     risks = _interval("watch:risks", "watch_risks", {}, timedelta(hours=1))
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
@@ -55,6 +56,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
         *syncs,
         *groups,
         thinning,
+        dropping,
         appetites,
         risks,
         *(told if services.messenger else ()),

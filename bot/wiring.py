@@ -14,7 +14,15 @@ from backlog.cadence import read_cadence, read_span
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
 from bot.clock import Clock
-from bot.config import ConfigError, DatabaseSection, ReportSection, Settings, SourceSection, workspace_settings
+from bot.config import (
+    ConfigError,
+    DatabaseSection,
+    ReportSection,
+    RetentionSection,
+    Settings,
+    SourceSection,
+    workspace_settings,
+)
 from bot.doctor import examine
 from bot.doctor.case import Case, open_jira
 from bot.flows.installations import Installer, WorkspaceToken, uninstall
@@ -103,7 +111,7 @@ def _services(settings: Settings, clock: Clock, database: Database, guest: Guest
         messenger=_messenger(settings, clock, guest),
         mailer=_mailer(settings),
         tracker=open_jira(settings.jira, settings.outbox.timeout_s),
-        retention=Retention(read_span(settings.retention.raw), read_span(settings.retention.hourly)),
+        retention=_retention(settings.retention),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
         reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
         statuses=settings.jira.status_map,
@@ -158,6 +166,11 @@ def _link_keys(settings: Settings, database: Database, workspace: str) -> list[b
     if workspace:
         keys = [hmac.new(key.encode(), f"links of {workspace}".encode(), "sha256").hexdigest() for key in keys]
     return [key.encode() for key in keys]
+
+
+def _retention(section: RetentionSection) -> Retention:
+    records = {kind: read_span(text) for kind, text in section.records.items()}
+    return Retention(read_span(section.raw), read_span(section.hourly), records)
 
 
 def _rules(settings: Settings) -> Rules:

@@ -14,6 +14,7 @@ import structlog
 
 from backlog.errors import BacklogError
 from bot.flows.deliver_outbox import deliver_all
+from bot.flows.drop_old import drop_all_old
 from bot.flows.forecast import keep_and_settle
 from bot.flows.keep_webhook import keep_webhook
 from bot.flows.poll_metrics import poll_source
@@ -142,9 +143,14 @@ def _thin(services: Services, args: Mapping[str, Any]) -> None:
     log.info("readings thinned", to_hours=done.readings, to_days=done.hours)
 
 
+def _drop_old(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("old records dropped", **drop_all_old(services))
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "thin_readings": _thin,
+    "drop_old": _drop_old,
     "sync_backlog": _sync,
     "take_census": _census,
     "keep_webhook": _webhook,

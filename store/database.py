@@ -100,6 +100,17 @@ class Database:
         further = {name: str(value) for name, value in url.query.items()}
         return make_conninfo("", **url.translate_connect_args(username="user", database="dbname"), **further)
 
+    def compact(self) -> None:
+        """Leave nothing of deleted and overwritten rows in a SQLite file; PostgreSQL sees to that by itself."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._engine.connect() as connection:
+            connection.rollback()
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @property
     def name(self) -> str:
         """The address without its password."""

@@ -33,6 +33,12 @@ def remember(connection: Connection, experiment: Experiment) -> None:
         connection.execute(text("INSERT INTO memory (rowid, words) VALUES (:number, :words)"), row)
 
 
+def forget_old_words(connection: Connection) -> None:
+    """Leave nothing in the index of words that are no more in any text; FTS5 keeps them until it merges by itself."""
+    if not is_postgresql(connection):
+        connection.execute(text("INSERT INTO memory (memory) VALUES ('optimize')"))
+
+
 def search(connection: Connection, query: str, *, every_word: bool, limit: int = 20) -> list[int]:
     """The numbers of the experiments that speak of those words, the nearest first.
 

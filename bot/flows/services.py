@@ -118,10 +118,12 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long readings are kept one by one, and then by the hour; by the day they are kept for ever."""
+    """How long readings are kept one by one, and then by the hour; by the day they are kept for ever. `records` says it
+    for kinds of `store.expiry`; one that is not there is kept for ever."""
 
     raw: timedelta = timedelta(days=30)
     hourly: timedelta = timedelta(days=400)
+    records: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

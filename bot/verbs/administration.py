@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import click
 
 from bot.flows import mend_outbox as flow
 from bot.flows.finding import Mark
+from bot.flows.forget_person import Forgotten
 from bot.flows.services import require_role
 from bot.roles import Role
 from bot.verbs.answer import Answer, table_of
@@ -26,6 +28,19 @@ def doctor(request: Request, /) -> Answer:
     said = f"{counts[Mark.WRONG]} wrong, {counts[Mark.TROUBLE]} to look at, {counts[Mark.FINE]} fine"
     data = [{"mark": f.mark, "check": f.check, "fact": f.fact, "fix": f.fix, "topic": f.topic} for f in found]
     return Answer(said, more=tuple(map(str, found)), data=data)
+
+
+def forgotten(done: Forgotten, dry_run: bool, config_keys: Sequence[str]) -> Answer:
+    """What came of forgetting a person, and where else they are named."""
+    rows = sum(done.rows.values())
+    said = f"Would change {rows} rows." if dry_run else f"{rows} rows now name {done.pseudonym}."
+    texts = ["Their notes, comments and calls were dropped: " + str(done.texts)] if done.texts else []
+    shared = ["Somebody else has the same name, so it was left in sentences."] if done.same_name else []
+    config = [f"config.toml still names {done.person}: {', '.join(config_keys)}. Take it out."] if config_keys else []
+    kept = "What Slack, Jira and a tracker keep of them is theirs to forget; a sync reads what Jira still says."
+    data = {"pseudonym": done.pseudonym, "rows": dict(done.rows), "texts": done.texts, "config": list(config_keys)}
+    return Answer(said, table=table_of(("where", "rows"), sorted(done.rows.items())),
+                  more=(*texts, *shared, *config, kept), data=data)  # fmt: skip
 
 
 @exp.group("outbox")
