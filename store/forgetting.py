@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, String, Table, Text, and_, delete, literal, or_, select, type_coerce, update
 
-from store import tables
+from store import queue, tables
 from store.experiments import load_experiments
 from store.memory import forget_old_words, remember
 from store.outbox import DROPPED, UNSETTLED
@@ -46,6 +46,7 @@ def forget_own(connection: Connection, person: str) -> None:
     outbox = tables.outbox
     waiting = (outbox.c.state.in_(UNSETTLED), outbox.c.target.in_([f"slack:notice:{person}", f"slack:home:{person}"]))
     connection.execute(update(outbox).where(*waiting).values(state=DROPPED))
+    queue.forget_failed(connection, person)
 
 
 def drop_texts(connection: Connection, person: str, name: str) -> list[str]:

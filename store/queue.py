@@ -15,6 +15,7 @@ from store.dialect import insert, is_postgresql
 from store.tables import queue_migration
 from store.tables import task as table
 
+SLICE = 2_000  # rows of one delete
 WAITING, WORKING, FAILED = "waiting", "working", "failed"
 STATES = {"todo": WAITING, "doing": WORKING, "failed": FAILED}  # procrastinate's words for them
 
@@ -162,6 +163,25 @@ def count_by_state(connection: Connection) -> dict[str, int]:
         return {state: counted[name] for name, state in STATES.items() if name in counted}
     query = select(table.c.state, func.count()).group_by(table.c.state)
     return dict(connection.execute(query).all())
+
+
+def drop_failed(connection: Connection, before: datetime) -> int:
+    """Delete a slice of what was given up before then; returns how many, 0 when there is no more."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return shared_queue.drop_failed(connection, before)
+    old = select(table.c.id).where(table.c.state == FAILED, table.c.created_at < before).limit(SLICE)
+    dropped = delete(table).where(table.c.id.in_(old.scalar_subquery())).returning(table.c.id)
+    return len(connection.execute(dropped).all())
+
+
+def forget_failed(connection: Connection, person: str) -> None:
+    """Delete what was given up that names a person; rows of our own table are searched with all others."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        shared_queue.drop_failed(connection, naming=person)
 
 
 def upgrade(connection: Connection) -> None:

@@ -81,6 +81,15 @@ def next_due(connection: Connection) -> datetime | None:
     return due
 
 
+def drop_failed(connection: Connection, before: datetime | None = None, naming: str = "") -> int:
+    """Delete tasks that were given up: those where nothing happened since `before`, or whose arguments have a word."""
+    recent = "EXISTS (SELECT 1 FROM procrastinate_events WHERE job_id = procrastinate_jobs.id AND at >= :before)"
+    which = f"NOT {recent}" if before else "position(:naming IN args::text) > 0"
+    deleted = f"DELETE FROM procrastinate_jobs WHERE status = 'failed' AND {which} RETURNING id"
+    given = {"before": before} if before else {"naming": naming}
+    return len(connection.execute(text(deleted), given).all())
+
+
 def upgrade(connection: Connection, applied: set[str]) -> set[str]:
     """Bring procrastinate's own tables to the installed version; returns the names of its migrations that are now
     part of the database, of which `applied` were before."""

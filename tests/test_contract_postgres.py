@@ -1,5 +1,6 @@
 """The same product on a real PostgreSQL."""
 
+import json
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from sqlalchemy import make_url, text
 
 from backlog import lifecycle
 from backlog.metric import Aggregation, Better, Metric
+from bot.flows.drop_old import drop_all_old
 from bot.flows.export_backlog import export_backlog
 from bot.flows.import_backlog import import_backlog
 from integrations.http import IntegrationError
@@ -22,6 +24,7 @@ from store.experiments import add_experiment, find_experiment, load_timeline
 from store.memory import search
 from store.tables import metadata
 from tests import postgres
+from tests import test_flows_forget as forgetting
 from tests import test_store_readings as readings
 from tests import test_workspaces as workspaces
 from tests.conftest import CONFIG, TestClock, World
@@ -178,3 +181,18 @@ def test_no_verb_of_one_workspace_reaches_another_in_the_same_database(
         schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scrumbut%' ORDER BY 1"
         assert list(connection.scalars(text(schemas))) == ["scrumbut_t0alpha", "scrumbut_t0beta"]
         assert connection.scalar(text("SELECT count(*) FROM experiment")) == 0, "the home's own tables stay empty"
+
+
+def test_a_forgotten_person_is_in_no_table_of_the_database_either(make_world: Callable[..., World], url: str) -> None:
+    world = make_world(config=CONFIG.replace("sqlite:///{folder}/scrumbut.db", url) + forgetting.ADMINS)
+    forgetting.furnish(world)
+    with world.services.database.write() as connection:
+        given_up = (
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status, args) VALUES ('post', 'x', 'failed', :args)"
+        )
+        connection.execute(text(given_up), {"args": json.dumps({"user": forgetting.ZEB})})
+    forgetting.test_nothing_of_a_forgotten_person_is_left_and_everything_of_the_team_is(world)
+    with world.services.database.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE args::text LIKE '%U0ZEB%'")) == 0
+    world.clock.forward(days=200)
+    assert "outbox" in drop_all_old(world.services)

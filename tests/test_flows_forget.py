@@ -24,10 +24,19 @@ ADMIN = Caller("root", "root", role=Role.ADMIN)
 WORDS = "periwinkle"  # in what only they said
 
 
+ADMINS = f'[roles]\nadmin = ["{ZEB}"]\n'
+
+
 @pytest.fixture
 def known(make_world: Callable[..., World]) -> World:
     """A backlog in which a person left traces of every kind."""
-    world = make_world(config=CONFIG + f'[roles]\nadmin = ["{ZEB}"]\n')
+    world = make_world(config=CONFIG + ADMINS)
+    furnish(world)
+    return world
+
+
+def furnish(world: World) -> None:
+    """Have the person do what leaves traces."""
     world.slack.users[ZEB] = NAME
     key = world.jira.add_issue("ML", "Char tokens")
     for line in (
@@ -55,7 +64,6 @@ def known(make_world: Callable[..., World]) -> World:
     world.type("note EXP-1 thanks zebediah o'hara for it")
     world.edge.event({"type": "app_home_opened", "user": ZEB, "channel": "D1", "tab": "home"})
     world.settle()
-    return world
 
 
 def everything(world: World) -> str:
