@@ -21,6 +21,7 @@ from backlog.goal import Goal
 from backlog.metric import Better, Metric
 from bot.config import load_settings
 from bot.flows.services import Services
+from bot.flows.settle_worths import settle_worths
 from bot.flows.show_report import draft
 from bot.wiring import open_services
 from reports.mail import render_email
@@ -43,9 +44,7 @@ def measure(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
     """(readings, figures) for each size: seconds, megabytes of the process at its largest, bytes of page and mail."""
     for size in SIZES:
         path = folder / f"weekly-{size}.db"
-        services = _open(path)
-        fill(services.database, size)
-        services.database.close()
+        _open_filled(path, size).database.close()
         done = subprocess.run(
             [sys.executable, "-m", "bench.weekly", str(path), *(["--pdf"] if size == SIZES[-1] else [])],
             capture_output=True,
@@ -74,6 +73,14 @@ def fill(database: Database, readings: int) -> None:
         runs_of = readings // runs
         for run in range(runs):
             _save_run(connection, rng, run, runs, runs_of)
+
+
+def _open_filled(path: Path, size: int) -> Services:
+    """A backlog as polls leave it: what each run is worth is known."""
+    services = _open(path)
+    fill(services.database, size)
+    settle_worths(services)
+    return services
 
 
 def _save_run(connection: Connection, rng: random.Random, run: int, runs: int, count: int) -> None:

@@ -25,6 +25,7 @@ from backlog.issue import ISSUE_TYPE
 from backlog.policy import APPETITE_DAYS
 from backlog.status import StatusMap, read_target
 from bot.roles import Role, check_person
+from integrations.mail import Tls
 from integrations.sources import source_kinds
 from reports.contents import REPORTS
 
@@ -313,6 +314,7 @@ class Mail(Section):
     user: str = ""
     password: SecretStr = SecretStr("")
     sender: str = Field(default="", alias="from")
+    tls: Tls = "auto"
 
     @model_validator(mode="after")
     def check_sender(self) -> "Mail":

@@ -198,7 +198,7 @@ def _mailer(settings: Settings) -> Mailer | None:
     if not mail.host:
         return None
     password = mail.password.get_secret_value()
-    return SmtpMailer(mail.host, mail.port, mail.user, password, mail.sender, settings.outbox.timeout_s)
+    return SmtpMailer(mail.host, mail.port, mail.user, password, mail.sender, settings.outbox.timeout_s, mail.tls)
 
 
 def source_config(settings: Settings, section: SourceSection, clock: Clock) -> SourceConfig:

@@ -11,10 +11,12 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Literal
 
 from integrations.http import IntegrationError
 
 IMPLICIT_TLS = 465  # the port on which TLS begins before the first word
+Tls = Literal["auto", "implicit", "starttls"]
 LOCAL = ("127.0.0.1", "::1", "localhost")
 BOUNCED = "bounced"  # the code of a refusal of the address itself
 
@@ -37,9 +39,12 @@ class Letter:
 class Mailer:
     """One account at one server. Every failure is an IntegrationError that says whether the mail may have arrived."""
 
-    def __init__(self, host: str, port: int, user: str, password: str, sender: str, timeout_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, user: str, password: str, sender: str, timeout_s: float, tls: Tls = "auto"
+    ) -> None:
         self._host, self._port, self._timeout_s = host, port, timeout_s
         self._user, self._password, self._sender = user, password, sender
+        self.tls_first = tls == "implicit" or (tls == "auto" and port == IMPLICIT_TLS)
 
     def send(self, letter: Letter) -> str:
         """Hand a letter to the server; returns its Message-ID."""
@@ -74,7 +79,7 @@ class Mailer:
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
         trust = ssl.create_default_context()
-        if self._port == IMPLICIT_TLS:
+        if self.tls_first:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout_s, context=trust)
         else:
             server = smtplib.SMTP(self._host, self._port, timeout=self._timeout_s)
@@ -90,10 +95,14 @@ class Mailer:
             server.login(self._user, self._password)
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPServerDisconnected):  # some hang up on a wrong password
             raise IntegrationError("Mail", "the login was refused.", "Check [mail] user and password.") from None
+        except smtplib.SMTPNotSupportedError:
+            raise IntegrationError(
+                "Mail", f"{self._host} takes no login here.", "Empty [mail] user, or check [mail] port and tls."
+            ) from None
 
     def _secure(self, server: smtplib.SMTP, trust: ssl.SSLContext) -> None:
         server.ehlo()
-        if self._port == IMPLICIT_TLS:
+        if self.tls_first:
             return
         if server.has_extn("starttls"):
             server.starttls(context=trust)

@@ -13,7 +13,7 @@ from backlog.snapshot import ExperimentLine, GoalLine, Snapshot
 from reports import charts, pictures, templating
 from reports.card import Card, card
 from reports.contents import REPORTS
-from reports.contents.phrases import best_track, status
+from reports.contents.phrases import best_track, status, titled
 from reports.contents.weekly import shown_experiments
 from reports.mail import chart_of
 
@@ -85,18 +85,26 @@ def _with_picture(body: str, snapshot: Snapshot) -> str:
 
 
 def _pictures(snapshot: Snapshot, most: int) -> dict[str, Any]:
-    """What the page draws, by key; a card draws its own experiment only."""
-    shown = shown_experiments(snapshot)
-    if snapshot.subject:
-        shown = [e for e in snapshot.experiments if e.key == snapshot.subject]
-    goals, first = snapshot.goals[:GOAL_CHARTS_MAX], [e for e in shown if (t := best_track(e)) and t.dots][:most]
+    """What the page draws, by key: all of it the weekly report, its own runs a card, the goals a review of them."""
+    goals = snapshot.goals[:GOAL_CHARTS_MAX] if snapshot.report in ("weekly", "goal-review") else ()
+    ways = {g.key: charts.inline(charts.goal_way(g, snapshot.period, _tone(g))) for g in goals}
+    shown = _drawn(snapshot)
+    first = [e for e in shown if (t := best_track(e)) and t.dots][:most]
     return {
-        "goals": {g.key: charts.inline(charts.goal_way(g, snapshot.period, _tone(g))) for g in goals},
+        "goals": {key: way for key, way in ways.items() if way},
         "sparks": {
             e.key: charts.inline(charts.sparkline(t, e.target, _tone(e))) for e in shown if (t := best_track(e))
         },
-        "runs": [{"title": e.title, "key": e.key, "svg": charts.inline(_every_run(e, snapshot))} for e in first],
+        "runs": [
+            {"title": titled(e.title), "key": e.key, "svg": charts.inline(_every_run(e, snapshot))} for e in first
+        ],
     }
+
+
+def _drawn(snapshot: Snapshot) -> list[ExperimentLine]:
+    if snapshot.subject:
+        return [e for e in snapshot.experiments if e.key == snapshot.subject]
+    return shown_experiments(snapshot) if snapshot.report == "weekly" else []
 
 
 def _every_run(e: ExperimentLine, snapshot: Snapshot) -> str:

@@ -39,7 +39,9 @@ def render(report: str, surface: str, context: Mapping[str, Any], templates: Pat
         try:
             return finished(_in_child(own, surface, context), surface), ""
         except (TemplateFailed, ValueError) as error:
-            note = f"Template {error}. The built-in template was used; mend yours and preview the report."
+            note = (
+                f"Template {str(error).rstrip('.')}. The built-in template was used; mend yours and preview the report."
+            )
     template = environment(surface).select_template([f"{report}.{surface}.j2", f"{SHARED}.{surface}.j2"])
     return finished(
         template.render({**context, "template_note": note or context.get("template_note", "")}), surface

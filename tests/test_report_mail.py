@@ -16,6 +16,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from integrations.mail import Mailer
 from tests.conftest import CONFIG, World
 from tests.test_bot_serve import free_port
 
@@ -26,6 +27,7 @@ port = {port}
 user = "bot"
 password = "{password}"
 from = "ML reports <bot@example.com>"
+tls = "{tls}"
 """
 PLAN = 'schedule = "mon 09:00 UTC"\nemails = ["ana@example.com", "ben@example.com"]'
 PASSWORD = "correct horse"
@@ -50,7 +52,8 @@ class Post:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert session.ssl is not None, "nothing may travel in clear"
+        assert server.transport is not None
+        assert server.transport.get_extra_info("sslcontext") is not None, "nothing may travel in clear"
         self.taken.append((envelope.rcpt_tos[0], message))
         if self.breaks:
             self.breaks -= 1
@@ -64,10 +67,11 @@ class Server:
 
     post: Post
     port: int
+    tls: str
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@pytest.fixture(params=["starttls"])
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Server]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -79,12 +83,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         return AuthResult(success=ok)
 
     post = Post()
+    tls: dict[str, Any] = {"tls_context": context, "require_starttls": True}
+    if request.param == "implicit":
+        tls = {"ssl_context": context, "auth_require_tls": False}  # it counts STARTTLS only; the line is covered
     controller = Controller(
-        post, hostname="127.0.0.1", port=free_port(), tls_context=context, require_starttls=True, authenticator=check,
-        auth_required=True,
-    )  # fmt: skip
+        post, hostname="127.0.0.1", port=free_port(), authenticator=check, auth_required=True, **tls
+    )
     controller.start()
-    yield Server(post, controller.port)
+    yield Server(post, controller.port, request.param)
     controller.stop()
 
 
@@ -94,7 +100,9 @@ def world(make_world: Callable[..., World], server: Server) -> World:
 
 
 def mailing(make_world: Callable[..., World], server: Server, password: str = PASSWORD) -> World:
-    config = CONFIG.replace('schedule = "mon 09:00 UTC"', PLAN) + MAIL.format(port=server.port, password=password)
+    config = CONFIG.replace('schedule = "mon 09:00 UTC"', PLAN) + MAIL.format(
+        port=server.port, password=password, tls=server.tls
+    )
     world = make_world(config=config)
     world.settle()
     return world
@@ -122,6 +130,17 @@ def test_each_address_gets_one_letter_with_text_page_and_picture_under_tls_and_l
     world.settle()
     monday(world, week=1)
     assert len({letter["Message-ID"] for _, letter in server.post.taken}) == len(server.post.taken) == 4
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize("server", ["implicit"], indirect=True)
+def test_a_server_that_speaks_tls_from_the_first_byte_is_spoken_to_like_that(world: World, server: Server) -> None:
+    monday(world)
+    assert [to for to, _ in server.post.taken] == ["ana@example.com", "ben@example.com"]
+
+
+def test_without_a_word_port_465_means_tls_from_the_first_byte() -> None:
+    assert [Mailer("localhost", port, "", "", "bot@example.com", 1.0).tls_first for port in (465, 587)] == [True, False]
 
 
 def test_a_line_that_breaks_after_the_letter_was_taken_leaves_one_message_id(world: World, server: Server) -> None:

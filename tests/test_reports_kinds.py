@@ -87,7 +87,7 @@ def test_the_risk_report_tells_new_continuing_and_resolved_apart() -> None:
     new, old = snapshot().risks[0], replace(snapshot().risks[0], rule="over_age", trend="continuing", cause="old")
     gone = replace(new, subject="EXP-2", cause="labels late")
     text = render_report(of("risk", replace(snapshot(), risks=(new, old), resolved=(gone,))), "text").body
-    assert "Two risks open, one of them new; one resolved." in text
+    assert "Two risks are open, one of them new; one resolved." in text
     parts = [text.index(heading) for heading in ("\nNEW\n", "\nCONTINUING\n", "\nRESOLVED\n")]
     assert parts == sorted(parts)
     assert text.index("labels late") > parts[2]

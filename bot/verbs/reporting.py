@@ -18,6 +18,10 @@ from bot.verbs.grammar import Request, exp
 from reports.feedback import VERDICTS
 from reports.filters import mrkdwn
 
+of_report = click.option("--report", "name", default="weekly", help="Which report.")
+for_audience = click.option("--audience", default="", help="For whom.")
+by_id = click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+
 
 @exp.command("policy", reads=True)
 @pass_request
@@ -44,7 +48,7 @@ def report() -> None:
 
 @report.command("preview", slow=True, reads=True)
 @click.argument("name", default="weekly")
-@click.option("--audience", default="", help="For whom.")
+@for_audience
 @click.option("--subject", default="", help="The experiment of a card, such as EXP-12.")
 @pass_request
 def preview(request: Request, /, name: str, audience: str, subject: str) -> Answer:
@@ -57,7 +61,7 @@ def preview(request: Request, /, name: str, audience: str, subject: str) -> Answ
 
 @report.command("post", slow=True)
 @click.argument("name", default="weekly")
-@click.option("--audience", default="", help="For whom.")
+@for_audience
 @pass_request
 def post(request: Request, /, name: str, audience: str) -> Answer:
     """Post the report of this period now; a period is posted once."""
@@ -77,9 +81,9 @@ def post(request: Request, /, name: str, audience: str) -> Answer:
 
 @report.command("line")
 @text_argument("text", required=False)
-@click.option("--report", "name", default="weekly", help="Which report.")
-@click.option("--audience", default="", help="For whom.")
-@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@of_report
+@for_audience
+@by_id
 @pass_request
 def line(request: Request, /, text: tuple[str, ...], name: str, audience: str, id_: str) -> Answer:
     """Write the next report's bottom line: /exp report line "Two of three goals are met; nothing to decide." """
@@ -91,8 +95,8 @@ def line(request: Request, /, text: tuple[str, ...], name: str, audience: str, i
 
 @report.command("approve")
 @click.argument("name", default="weekly")
-@click.option("--audience", default="", help="For whom.")
-@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@for_audience
+@by_id
 @pass_request
 def approve(request: Request, /, name: str, audience: str, id_: str) -> Answer:
     """Let the next report go out as planned."""
@@ -103,8 +107,8 @@ def approve(request: Request, /, name: str, audience: str, id_: str) -> Answer:
 
 @report.command("skip")
 @click.argument("name", default="weekly")
-@click.option("--audience", default="", help="For whom.")
-@click.option("--id", "id_", default="", help="The report's id, in the place of both.")
+@for_audience
+@by_id
 @pass_request
 def skip(request: Request, /, name: str, audience: str, id_: str) -> Answer:
     """Do not send the next report: it is written for the archive only."""
@@ -116,8 +120,8 @@ def skip(request: Request, /, name: str, audience: str, id_: str) -> Answer:
 
 @report.command("show", reads=True)
 @click.argument("period")
-@click.option("--report", "name", default="weekly", help="Which report.")
-@click.option("--audience", default="", help="For whom.")
+@of_report
+@for_audience
 @pass_request
 def show(request: Request, /, period: str, name: str, audience: str) -> Answer:
     """A report of the past as it was sent, byte for byte: /exp report show 2026-W47"""
@@ -162,8 +166,8 @@ def stats(request: Request, /, name: str) -> Answer:
 
 @report.command("rerun", slow=True, reads=True)
 @click.argument("period")
-@click.option("--report", "name", default="weekly", help="Which report.")
-@click.option("--audience", default="", help="For whom.")
+@of_report
+@for_audience
 @click.option("--dry-run", is_flag=True, help="Only show the difference; there is no other way.")
 @pass_request
 def rerun(request: Request, /, period: str, name: str, audience: str, dry_run: bool) -> Answer:
@@ -178,8 +182,8 @@ def rerun(request: Request, /, period: str, name: str, audience: str, dry_run: b
 @report.command("backfill", slow=True)
 @click.argument("first")
 @click.argument("last")
-@click.option("--report", "name", default="weekly", help="Which report.")
-@click.option("--audience", default="", help="For whom.")
+@of_report
+@for_audience
 @pass_request
 def backfill(request: Request, /, first: str, last: str, name: str, audience: str) -> Answer:
     """Write reports of past weeks that have none, for the archive only: /exp report backfill 2026-W40 2026-W47"""

@@ -30,10 +30,17 @@ def risk(snapshot: Snapshot) -> Sections:
 
 
 def _verdict(snapshot: Snapshot, new: Sequence[Risk]) -> str:
-    if not snapshot.risks:
-        return f"No risk is open; {count_in_words(len(snapshot.resolved), 'risk')} resolved."
-    told = f"{count_in_words(len(snapshot.risks), 'risk')} open, {phrases.in_words(len(new))} of them new"
-    return f"{capital(told)}; {phrases.in_words(len(snapshot.resolved))} resolved."
+    count = len(snapshot.risks)
+    told = f"{count_in_words(count, 'risk')} {'is' if count < 2 else 'are'} open"
+    if count == 1:
+        told += ", a new one" if new else ", as before"
+    elif count:
+        told += f", {_none_or(len(new))} of them new"
+    return f"{capital(told)}; {_none_or(len(snapshot.resolved))} resolved."
+
+
+def _none_or(count: int) -> str:
+    return phrases.in_words(count) if count else "none"
 
 
 def _deck(snapshot: Snapshot) -> Iterable[str]:
