@@ -281,11 +281,12 @@ class SourceLine:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a report says. `late` is true when it was due more than an hour before `made_at`; `people`
-    maps user ids to names, for every id used anywhere here. `bottom_line` is a person's; where it is empty the rule's
-    stands. `url` opens the page without a login. `resolved` are the risks of the report before that are gone;
-    `subject` is the experiment's key where the report is one experiment's card; `hit_interval` holds the true share of
-    good outcomes at 95 %, None where nothing has finished."""
+    """Everything a report says. `late` is true when it was due more than an hour before `made_at`; `people` maps user
+    ids to names, for every id used anywhere here. `bottom_line` is a person's; where it is empty the rule's stands.
+    `url` opens the page without a login. `resolved` are the risks of the report before that are gone; `team` is
+    whose report it is, empty for everybody's; `subject` is the experiment's key where the report is one
+    experiment's card; `hit_interval` holds the true share of good outcomes at 95 %, None where nothing has
+    finished."""
 
     report: str
     audience: str
@@ -310,4 +311,5 @@ class Snapshot:
     url: str = ""
     resolved: tuple[Risk, ...] = ()
     subject: str = ""
+    team: str = ""
     hit_interval: tuple[float, float] | None = None

@@ -234,6 +234,15 @@ class ReportSection(Section):
     reviewer: Literal[""] | PersonId = ""
     preview: Span = "4h"
     templates: str = ""
+    team: str = ""
+
+
+class TeamSection(Section):
+    """One `[[teams]]`"""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    goals: tuple[str, ...] = ()
+    channel: str = ""
 
 
 class PolicySection(Section):
@@ -379,6 +388,7 @@ class Settings(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     sources: tuple[SourceSection, ...] = ()
     reports: tuple[ReportSection, ...] = ()
+    teams: tuple[TeamSection, ...] = ()
     policy: tuple[PolicySection, ...] = ()
     limits: Limits = Limits()
     roles: RolesSection = RolesSection()
@@ -399,12 +409,16 @@ class Settings(BaseSettings):
         named = {
             "sources": [source.name for source in self.sources],
             "reports": [f"{report.name} for {report.audience}" for report in self.reports],
+            "teams": [team.name for team in self.teams],
             "workspaces": [workspace.id for workspace in self.workspaces],
         }
         for section, names in named.items():
             double = next((name for name in names if names.count(name) > 1), None)
             if double:
                 raise ValueError(f'[[{section}]]: "{double}" is there twice. Give each its own name.')
+        stranger = next((r.team for r in self.reports if r.team and r.team not in named["teams"]), "")
+        if stranger:
+            raise ValueError(f'[[reports]] team: "{stranger}" is no team. Add it as [[teams]] with that name.')
         if not self.mail.host and any(report.emails for report in self.reports):
             raise ValueError("[[reports]] emails: nobody can send them. Set [mail] host and from.")
         if self.slack.distributed and not self.web.public_url:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from backlog.cadence import read_cadence, read_span
 from backlog.policy import PolicyItem, Rules
 from backlog.priority import Weights
+from backlog.team import Team
 from bot.clock import Clock
 from bot.config import (
     ConfigError,
@@ -113,7 +114,7 @@ def _services(settings: Settings, clock: Clock, database: Database, guest: Guest
         tracker=open_jira(settings.jira, settings.outbox.timeout_s),
         retention=_retention(settings.retention),
         sources={section.name: _source(settings, section, clock) for section in settings.sources},
-        reports=tuple(_report(report) for report in settings.reports or (ReportSection(),)),
+        reports=tuple(_report(report, settings) for report in settings.reports or (ReportSection(),)),
         statuses=settings.jira.status_map,
         issue_types=settings.jira.types_by_kind,
         jql=settings.jira.jql,
@@ -244,7 +245,8 @@ def _filled(text: str) -> str:
         raise ValueError('a lone "$" stands in url, headers or auth. Write $NAME, or $$ for the sign.') from None
 
 
-def _report(section: ReportSection) -> ReportPlan:
+def _report(section: ReportSection, settings: Settings) -> ReportPlan:
+    team = next((team for team in settings.teams if team.name == section.team), None)
     templates = Path(section.templates) if section.templates else None
     cadence = read_cadence(section.schedule)
     check_rhythm(section.name, cadence)
@@ -252,9 +254,10 @@ def _report(section: ReportSection) -> ReportPlan:
         section.name,
         section.audience,
         cadence,
-        section.channel,
+        section.channel or (team.channel if team else ""),
         templates,
         section.emails,
         section.reviewer,
         read_span(section.preview),
+        team=Team(team.name, team.goals) if team else None,
     )

@@ -74,6 +74,13 @@ def test_a_missing_file_says_where_to_get_one(tmp_path: Path) -> None:
         load_settings(tmp_path / "config.toml")
 
 
+def test_a_report_of_a_team_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[[reports]]\nteam = "Visoin"\n[[teams]]\nname = "Vision"\n')
+    with pytest.raises(ConfigError, match=r'"Visoin" is no team\. Add it as \[\[teams\]\] with that name'):
+        load_settings(path)
+
+
 def test_secrets_do_not_show_in_the_settings_words(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[slack]\nbot_token = "xoxb-secret"\nsigning_secret = "0f0f"\n')

@@ -1,5 +1,6 @@
 """Reports on request, and templates of one's own, from the line that is typed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from backlog.errors import BacklogError
 from bot.flows.show_report import TEMPLATED, draft, eject, write_out
 from reports.contents import REPORTS
-from tests.conftest import World
+from sandbox.slack import Channel
+from tests.conftest import CONFIG, World
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -33,6 +35,37 @@ def test_the_risk_report_tells_what_resolved_since_the_week_began(world: World) 
     snapshot, plan = draft(world.services, "risk")
     assert [risk.rule for risk in snapshot.resolved] == ["no_usable_data"]
     assert b"\nRESOLVED\n" in write_out(snapshot, plan, "text")[0]
+
+
+TEAMS = """
+[[reports]]
+audience = "vision-team"
+schedule = "mon 09:00 UTC"
+team = "Vision research"
+[[teams]]
+name = "Vision research"
+goals = ["defects"]
+channel = "#vision"
+"""
+
+
+def test_a_teams_report_speaks_of_its_own_goals_names_it_and_goes_to_its_channel(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(config=CONFIG + TEAMS)
+    world.slack.channels["C0VISION"] = Channel("C0VISION", "vision")
+    for goal, title in (("churn", "Char tokens"), ("defects", "Photos from two sides")):
+        world.type(f'goal add {goal} "{goal} goes down" --metric recall --baseline 0.71 --target 0.80')
+        world.type(f'new "{title}" --goal {goal}')
+    snapshot, plan = draft(world.services, "weekly", "vision-team")
+    assert [goal.key for goal in snapshot.goals] == ["defects"]
+    assert [e.title for e in snapshot.experiments] == ["Photos from two sides"]
+    page = write_out(snapshot, plan, "html")[0].decode()
+    assert "Vision research, weekly report" in page
+    assert "churn" not in page
+    world.type("report post weekly --audience vision-team")
+    assert any("Vision research, weekly report, Week 47" in message for message in world.channel("vision"))
+    assert {goal.key for goal in draft(world.services, "weekly", "manager")[0].goals} == {"churn", "defects"}
 
 
 def test_a_card_needs_an_experiment_and_a_report_a_name(world: World) -> None:

@@ -131,7 +131,7 @@ def snapshot_then(
     cadence = str(plan.schedule)
     zone, every = plan.schedule.zone, plan.schedule.every
     snapshot = take_snapshot(
-        Occasion(plan.name, plan.audience, due_at, zone, cadence, services.public_url, every), known
+        Occasion(plan.name, plan.audience, due_at, zone, cadence, services.public_url, every, team=plan.team), known
     )
     return replace(snapshot, url=services.public_url + services.links.to(f"/reports/{snapshot.id}", services.now()))
 

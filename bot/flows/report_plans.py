@@ -36,6 +36,7 @@ def load_plans(connection: Connection, services: Services) -> list[ReportPlan]:
 
 def _plan(stored: StoredSchedule, configured: list[ReportPlan]) -> ReportPlan:
     templates = next((plan.templates for plan in configured if plan.name == stored.report), None)
+    same = (plan for plan in configured if (plan.name, plan.audience) == (stored.report, stored.audience))
     return ReportPlan(
         stored.report,
         stored.audience,
@@ -46,6 +47,7 @@ def _plan(stored: StoredSchedule, configured: list[ReportPlan]) -> ReportPlan:
         stored.reviewer,
         timedelta(hours=stored.preview_hours),
         stored.number,
+        next((plan.team for plan in same), None),
     )
 
 

@@ -20,6 +20,7 @@ from backlog.issue import Comment, Issue, Made, Transition, Twin, Webhook
 from backlog.merge import People
 from backlog.policy import Rules
 from backlog.status import StatusMap
+from backlog.team import Team
 from bot.flows.finding import Finding
 from bot.flows.installations import Installer
 from bot.flows.links import Links
@@ -139,8 +140,9 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class ReportPlan:
-    """A report that goes out: for whom, when, where to, who looks at it how long before, and the folder of the user's
-    own templates. `channel` may be a person's id; `number` is that of a schedule made in the chat, else 0."""
+    """A report that goes out: for whom, when, where to, who looks at it how long before, the folder of the user's own
+    templates, and whose goals it speaks of. `channel` may be a person's id; `number` is that of a schedule made in
+    the chat, else 0."""
 
     name: str
     audience: str
@@ -151,6 +153,7 @@ class ReportPlan:
     reviewer: str = ""
     preview: timedelta = timedelta(hours=4)
     number: int = 0
+    team: Team | None = None
 
     @property
     def key(self) -> str:

@@ -124,7 +124,7 @@ def _snapshot(
     cadence = str(plan.schedule)
     url, every = services.public_url, plan.schedule.every
     subject = find_experiment(connection, subject).key if subject else ""
-    occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, url, every, subject)
+    occasion = Occasion(plan.name, plan.audience, due_at, zone, cadence, url, every, subject, plan.team)
     period = period_for(plan, due_at)
     previous = previous_report(connection, plan.name, plan.audience, period.key)
     known = Known(

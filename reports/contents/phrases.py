@@ -23,7 +23,7 @@ def head(snapshot: Snapshot, name: str, verdict: str, deck: Sequence[str]) -> He
     """What every report has; the words are added once all else is said."""
     return {
         "id": snapshot.id,
-        "name": name,
+        "name": f"{snapshot.team}, {name[:1].lower()}{name[1:]}" if snapshot.team else name,
         "week": period(snapshot.period),
         "late": snapshot.late,
         "made_at": moment(snapshot.made_at),
@@ -55,7 +55,12 @@ def _read(source: SourceLine) -> str:
 
 def words_of(snapshot: Snapshot, context: Any) -> list[str]:
     """The terms that this report uses; the team's own version explains none."""
-    return [] if snapshot.audience == "team" else explain(snapshot, context)
+    return [] if is_for_team(snapshot) else explain(snapshot, context)
+
+
+def is_for_team(snapshot: Snapshot) -> bool:
+    """Whether those read it who do the work: numbers first, no words explained. `team`, or `vision-team` of several."""
+    return snapshot.audience == "team" or snapshot.audience.endswith("-team")
 
 
 def link(snapshot: Snapshot, path: str) -> str:

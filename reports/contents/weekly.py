@@ -35,7 +35,7 @@ EXPERIMENTS_MAX = 25
 
 def weekly(snapshot: Snapshot) -> Weekly:
     """The context of the weekly report."""
-    name, team = namer(snapshot), snapshot.audience == "team"
+    name, team = namer(snapshot), phrases.is_for_team(snapshot)
     head = phrases.head(snapshot, "Weekly report", phrases.bottom_line(snapshot), _deck(snapshot, team))
     shown = shown_experiments(snapshot)
     decisions = [_decision(needed, snapshot, name) for needed in snapshot.decisions[:DECISIONS_MAX]]
