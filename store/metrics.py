@@ -5,12 +5,12 @@ database, so reports cost by runs, not by readings.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, case, func, literal, select, true, union_all, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, case, func, literal, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from backlog.errors import BacklogError, NotFound
@@ -25,11 +25,11 @@ from store.tables import metric as table
 from store.worths import Fresh, add_to_worths, forget_worths
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
-TOGETHER = 50  # series whose latest points one statement reads, below SQLite's limit on parts
+TOGETHER = 500  # series at most whose latest points one statement reads
 LATEST = datetime.max.replace(tzinfo=UTC)  # stands for a series whose last reading is not known yet
 
 T = TypeVar("T")
-Level = Callable[[int, datetime | None, int], Select[Any]]  # one series' latest points, single or taken together
+Level = Callable[[Sequence[int], datetime | None, int], Select[Any]]  # those series' latest points, of one level
 
 
 class Saved(NamedTuple):
@@ -221,7 +221,7 @@ def load_points(
 ) -> list[tuple[datetime, float]]:
     """The latest finite readings of the metric over all its comparable runs, oldest first; those at or after `since`.
     Of times that are kept by the hour or the day, their means."""
-    ends = _ends(connection, metric, since)
+    ends = _ends(connection, metric, since, most)
     points: list[tuple[datetime, float]] = []
     for level in (_single, _hourly, _daily):
         if len(points) < most:
@@ -229,44 +229,63 @@ def load_points(
     return sorted(points, key=lambda point: point[0])
 
 
-def _ends(connection: Connection, metric: Metric, since: datetime | None) -> list[tuple[datetime, int]]:
-    """(when it was last read, its id) of each series that may have such points, the latest first."""
+class _End(NamedTuple):
+    """When a series was last read, its id, and how many finite readings it has had."""
+
+    at: datetime
+    id: int
+    finite: int
+
+
+def _ends(connection: Connection, metric: Metric, since: datetime | None, most: int) -> list[_End]:
+    """Each series that may have such points, the latest first; of one that was never counted, the most."""
     own = (series.c.metric_id == metric.id, series.c.eval_set.in_(("", metric.eval_set)) if metric.eval_set else true())
     joined = series.outerjoin(worth, worth.c.series_id == series.c.id)
-    rows = connection.execute(select(worth.c.last_at, series.c.id).select_from(joined).where(*own))
-    ends = [(at or LATEST, series_id) for at, series_id in rows]
-    return sorted([end for end in ends if since is None or end[0] >= since], reverse=True)
+    rows = connection.execute(select(worth.c.last_at, series.c.id, worth.c.finite).select_from(joined).where(*own))
+    ends = [_End(at or LATEST, series_id, most if finite is None else finite) for at, series_id, finite in rows]
+    return sorted([end for end in ends if since is None or end.at >= since], reverse=True)
 
 
 def _latest(
-    connection: Connection, level: Level, ends: Sequence[tuple[datetime, int]], since: datetime | None, most: int
+    connection: Connection, level: Level, ends: Sequence[_End], since: datetime | None, most: int
 ) -> list[tuple[datetime, float]]:
-    """The latest points at one level; series that ended before all of them are not looked into, and of the others only
-    their own latest are read."""
+    """The latest points at one level; series that ended before all of them are not looked into, and of the others
+    hardly more is read than is asked for."""
     rows: list[Any] = []
-    for start in range(0, len(ends), TOGETHER):
-        if len(rows) == most and ends[start][0] < rows[-1].at:
+    for together in _groups(ends, most):
+        if len(rows) == most and together[0].at < rows[-1].at:
             break
-        parts = [select(level(series_id, since, most).subquery()) for _, series_id in ends[start : start + TOGETHER]]
-        rows += connection.execute(union_all(*parts)).all()
+        rows += connection.execute(level([end.id for end in together], since, most)).all()
         rows = sorted(rows, key=lambda row: (row.at, row.step), reverse=True)[:most]
     return [(row.at, row.value) for row in rows]
 
 
-def _single(series_id: int, since: datetime | None, most: int) -> Select[Any]:
+def _groups(ends: Sequence[_End], most: int) -> Iterator[list[_End]]:
+    """Series that are read in one statement: as many as hold the points asked for."""
+    group: list[_End] = []
+    for end in ends:
+        group.append(end)
+        if sum(one.finite for one in group) >= most or len(group) == TOGETHER:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _single(ids: Sequence[int], since: datetime | None, most: int) -> Select[Any]:
     query = select(reading.c.at, reading.c.step, reading.c.value)
-    query = query.where(reading.c.series_id == series_id, reading.c.value.is_not(None))
+    query = query.where(reading.c.series_id.in_(ids), reading.c.value.is_not(None))
     query = query.where(reading.c.at >= since) if since else query
     return query.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(most)
 
 
-def _rolled(series_id: int, since: datetime | None, most: int, span: timedelta) -> Select[Any]:
+def _rolled(ids: Sequence[int], since: datetime | None, most: int, span: timedelta) -> Select[Any]:
     mean = (rollup.c.total / rollup.c.finite).label("value")
     query = select(rollup.c.last_at.label("at"), rollup.c.last_step.label("step"), mean)
-    own = (rollup.c.series_id == series_id, rollup.c.span == int(span.total_seconds()), rollup.c.finite > 0)
+    own = (rollup.c.series_id.in_(ids), rollup.c.span == int(span.total_seconds()), rollup.c.finite > 0)
     query = query.where(*own)
     query = query.where(rollup.c.last_at >= since, rollup.c.at > since - span) if since else query
-    return query.order_by(rollup.c.at.desc()).limit(most)
+    return query.order_by(rollup.c.last_at.desc(), rollup.c.last_step.desc()).limit(most)
 
 
 _hourly, _daily = partial(_rolled, span=HOUR), partial(_rolled, span=DAY)

@@ -57,7 +57,7 @@ class Post:
         self.taken.append((envelope.rcpt_tos[0], message))
         if self.breaks:
             self.breaks -= 1
-            server.transport.abort()  # type: ignore[union-attr]
+            server.transport.abort()  # type: ignore[attr-defined]
         return "250 taken"
 
 
