@@ -20,6 +20,7 @@ import typer
 
 if TYPE_CHECKING:
     from bot.config import Settings
+    from bot.first_run import Question
     from bot.flows.services import Caller, Services
 
 app = typer.Typer(
@@ -216,7 +217,60 @@ def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = 
 
 
 @app.command()
-def doctor(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def init(
+    channel: Annotated[str | None, typer.Option(help="Channel for cards and reports, such as #ml.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of the weekly report, such as Europe/Berlin.")] = None,
+    public_url: Annotated[str | None, typer.Option(help="Address of this server; empty for Socket Mode.")] = None,
+    jira_url: Annotated[str | None, typer.Option(help="Jira's address; empty for none.")] = None,
+    jira_project: Annotated[str | None, typer.Option(help="Key of the project to follow, such as ML.")] = None,
+    jira_email: Annotated[str | None, typer.Option(help="E-mail of the account in Jira Cloud.")] = None,
+    source: Annotated[str | None, typer.Option(help="Kind of the first metric source, such as mlflow.")] = None,
+    source_url: Annotated[str | None, typer.Option(help="Address or path of that source.")] = None,
+    asks: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask for what no option says.")] = True,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Ask a few questions, write the configuration and .env, and tell what comes next. Run again, it changes what is
+    answered anew and nothing else in the files."""
+    from bot import first_run
+    from bot.config import ConfigError
+
+    options = {
+        "channel": channel, "zone": zone, "public_url": public_url, "jira_url": jira_url, "source": source,
+        "jira_project": jira_project, "jira_email": jira_email, "source_url": source_url,
+    }  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        content = first_run.open_config(config)
+        known = first_run.known_answers(content)
+        answers = first_run.fill_in(known, given, _ask if asks else None)
+        link = first_run.link_of(answers, content, config)
+        written = first_run.write(config, content, answers)
+    except ConfigError as error:
+        _fail(str(error))
+    except ValueError as error:
+        _fail(str(error), code=2)
+    typer.echo(f"Wrote {' and '.join(map(str, written))}." if written else "Nothing changed.")
+    for line in first_run.next_steps(config, answers, link):
+        typer.echo(line)
+
+
+def _ask(question: "Question", before: str) -> str:
+    """What a person says to a question, asked again while it is wrong; a secret is not shown."""
+    while True:
+        hidden = bool(question.secret)
+        said = typer.prompt(question.words, default=before, show_default=bool(before), hide_input=hidden)
+        try:
+            return question.check(str(said).strip())
+        except ValueError as error:
+            typer.echo(str(error), err=True)
+
+
+@app.command()
+def doctor(
+    as_json: JsonOption = False,
+    send_test: Annotated[bool, typer.Option("--send-test", help="Post a test message to each channel, too.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Look at the whole set-up and say what is wrong with it and how to mend it; changes nothing."""
     from bot.clock import machine_clock
     from bot.doctor import examine_file
@@ -225,7 +279,7 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -
     from bot.wiring import source_config
 
     configure_logs()
-    found = examine_file(config, machine_clock, source_config)
+    found = examine_file(config, machine_clock, source_config, send_test)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
     for finding in () if as_json else found:

@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from dotenv import load_dotenv
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -441,16 +442,31 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings of that file and the environment. Raises ConfigError with file, key and remedy."""
+    """The settings of that file, of .env beside it and of the environment, which wins. Raises ConfigError with file,
+    key and remedy."""
+    _load_env(path.with_name(".env"))
     content = _content(path)
     if content is None:
         raise ConfigError(
-            f"{path}: not found. Copy config.example.toml there, or name another file: --config, SCRUMBUT_CONFIG."
+            f"{path}: not found. Make one: scrumbut init. Or name another file: --config, SCRUMBUT_CONFIG."
         )
+    return settings_of(content, path)
+
+
+def settings_of(content: dict[str, Any], path: Path) -> Settings:
+    """The settings of what stands in that file, and of the environment. Raises ConfigError."""
     try:
         return Settings(**content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def _load_env(path: Path) -> None:
+    """Into the process's environment, for sources name variables of it, too; what is set there already stays."""
+    try:
+        load_dotenv(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Give it to the user that runs scrumbut.") from error
 
 
 def _content(path: Path) -> dict[str, Any] | None:

@@ -70,7 +70,7 @@ def test_a_wrong_key_in_the_environment_is_refused_too(tmp_path: Path, monkeypat
 
 
 def test_a_missing_file_says_where_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"not found\. Copy config\.example\.toml there"):
+    with pytest.raises(ConfigError, match=r"not found\. Make one: scrumbut init"):
         load_settings(tmp_path / "config.toml")
 
 

@@ -117,6 +117,10 @@ def loosen(world: World) -> None:
     (world.folder / "config.toml").chmod(0o644)
 
 
+def loosen_env(world: World) -> None:
+    (world.folder / ".env").touch(mode=0o644)
+
+
 def unscope(*lost: str) -> Break:
     def act(world: World) -> None:
         world.slack.scopes = ",".join(scope for scope in SCOPES if scope not in lost)
@@ -193,6 +197,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     ),
     "swapped tokens": (edit("xoxb-sandbox", "xapp-sandbox"), 'begins with "xapp-" and belongs to app_token'),
     "open file": (loosen, "others on this machine may read it. → chmod 600"),
+    "open .env": (loosen_env, "/.env holds secrets, and others on this machine may read it. → chmod 600"),
     "testing": (edit("[outbox]", "[testing]\nallow = true\n[outbox]"), "SCRUMBUT_NOW could set the clock"),
     "wrong bot token": (
         edit("xoxb-sandbox", "xoxb-old"),
@@ -325,6 +330,23 @@ def test_scripts_get_json_and_an_exit_code(world: World) -> None:
     told: list[dict[str, Any]] = json.loads(result.output)
     assert result.exit_code == 1
     assert [one["topic"] for one in told if one["mark"] == "✗"] == ["not-in-channel"]
+
+
+def send_test(world: World) -> list[str]:
+    found = examine_file(world.folder / "config.toml", machine_clock, source_config, send_test=True)
+    return [str(finding) for finding in found if finding.check.startswith("test")]
+
+
+def test_a_test_message_is_posted_only_on_request_and_its_refusal_is_told(world: World) -> None:
+    sound(world)
+    assert send_test(world) == ["✓ test message: it arrived in #ml"]
+    assert ["doctor --send-test" in text for text in world.channel()] == [True]
+    leave(world)
+    (refused,) = send_test(world)
+    assert refused.startswith("✗ test message: #ml: ")
+    assert refused.endswith("(docs/troubleshooting.md#test-refused)")
+    change(world, "[database]", '[mail]\nhost = "127.0.0.1"\nport = 9\nfrom = "bot@example.com"\n[database]')
+    assert [line for line in send_test(world) if line.startswith("✗ test mail: ")] != []
 
 
 def test_an_admin_may_ask_in_slack_and_nobody_else(world: World) -> None:

@@ -19,6 +19,7 @@ from bot.doctor.here import (
     check_templates,
 )
 from bot.doctor.outside import check_clock, check_jira, check_mapping, check_sources, check_webhook
+from bot.doctor.sending import send_mail, send_message
 from bot.doctor.slack import check_app_token, check_blocks, check_channels, check_scopes, check_token
 from bot.flows.finding import Finding, trouble, wrong
 
@@ -41,20 +42,22 @@ CHECKS: Sequence[Check] = (
     check_clock,
     check_sources,
 )
+SENDING: Sequence[Check] = (send_message, send_mail)
 
 
-def examine_file(path: Path, clock: Clock, source_config: SourceOpener) -> list[Finding]:
-    """Everything there is to say about the set-up in that file; only that one thing where it cannot be read."""
+def examine_file(path: Path, clock: Clock, source_config: SourceOpener, send_test: bool = False) -> list[Finding]:
+    """Everything there is to say about the set-up in that file; only that one thing where it cannot be read. With
+    `send_test` one message goes to each channel and one mail to the bot's own address, and nothing else changes."""
     try:
         settings = load_settings(path)
     except ConfigError as error:
         return [wrong("configuration", str(error), "Mend that key; config.example.toml shows all of them.", "config")]
-    return examine(Case(settings, path, clock, source_config))
+    return examine(Case(settings, path, clock, source_config), (*CHECKS, *SENDING) if send_test else CHECKS)
 
 
-def examine(case: Case) -> list[Finding]:
-    """The findings of all checks, in their order; a check that breaks is a finding itself."""
-    return [finding for check in CHECKS for finding in _findings(check, case)]
+def examine(case: Case, checks: Sequence[Check] = CHECKS) -> list[Finding]:
+    """The findings of the checks, in their order; a check that breaks is a finding itself."""
+    return [finding for check in checks for finding in _findings(check, case)]
 
 
 def _findings(check: Check, case: Case) -> list[Finding]:

@@ -27,6 +27,10 @@ def check_file(case: Case) -> Iterator[Finding]:
         yield trouble("configuration", fact, f"chmod 600 {case.path}", "config-readable")
     else:
         yield fine("configuration", f"{case.path} is understood")
+    env = case.path.with_name(".env")
+    if env.exists() and env.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        fact = f"{env} holds secrets, and others on this machine may read it."
+        yield trouble("configuration", fact, f"chmod 600 {env}", "config-readable")
     if case.settings.testing.allow:
         fact = "[testing] allow = true: SCRUMBUT_NOW could set the clock."
         yield trouble("configuration", fact, "Set it to false where people work.", "testing-allowed")

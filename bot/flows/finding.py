@@ -12,7 +12,7 @@ Topic = Literal[
     "not-in-channel", "outbox-stuck", "public-url-empty", "public-url-wrong", "schema-newer", "schema-older",
     "scopes-missing", "scopes-optional", "screen-asks", "slack-off", "slack-refuses", "slack-unreachable",
     "source-down", "source-failed", "source-variable", "task-given-up", "template-broken", "templates-missing",
-    "testing-allowed", "webhook-missing",
+    "test-refused", "testing-allowed", "webhook-missing",
 ]  # fmt: skip
 
 
