@@ -27,7 +27,6 @@ app = typer.Typer(
     name="scrumbut",
     help="Agile for machine-learning work: an untimeboxed experiment backlog between Slack, Jira and your tracker.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -198,21 +197,34 @@ def report(
     if output is None:
         typer.echo(body if surface == "pdf" else body.decode(), nl=surface != "pdf")
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(body)
+        with _readable_failures():
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_bytes(body)
         typer.echo(f"Wrote {output}.")
 
 
+def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """What a verb's next word may be, for the shell: a verb, or one of its options."""
+    from bot.verbs import next_words
+
+    known = next_words(ctx.params.get("words") or [])
+    return [(word, about) for word, about in known if word.startswith(incomplete)]
+
+
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
     help="The verbs of /exp: scrumbut exp list. `scrumbut exp help` shows them all.",
 )
-def exp(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def exp(
+    words: Annotated[list[str] | None, typer.Argument(help="A verb and its words.", autocompletion=_complete)] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Run one verb."""
     from bot.verbs import split_line
 
     # The shell took the quotes; a word with spaces gets them back, so that phone-typed dashes read alike everywhere.
-    line = " ".join('"' + word.replace('"', '\\"') + '"' if " " in word or not word else word for word in ctx.args)
+    line = " ".join('"' + word.replace('"', '\\"') + '"' if " " in word or not word else word for word in words or [])
     _run_verb(split_line(line), config, as_json)
 
 
@@ -338,7 +350,7 @@ def export(
     """Write the whole backlog as JSON Lines and CSV."""
     from bot.flows.export_backlog import count_backlog, export_backlog
 
-    with _opened(config) as (_, services), _progress("writing", count_backlog(services)) as step:
+    with _readable_failures(), _opened(config) as (_, services), _progress("writing", count_backlog(services)) as step:
         rows = export_backlog(services, output, step)
     typer.echo(f"Wrote {rows} rows to {output}: backlog.jsonl, and one CSV a table.")
 
@@ -497,8 +509,9 @@ def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json:
             scored[name] = score_part(name, folder, own)
             step(1)
     if predictions is not None:
-        predictions.parent.mkdir(parents=True, exist_ok=True)
-        telling.predictions_of(scored).to_csv(predictions, index=False)
+        with _readable_failures():
+            predictions.parent.mkdir(parents=True, exist_ok=True)
+            telling.predictions_of(scored).to_csv(predictions, index=False)
     typer.echo(json.dumps(telling.as_json(scored), indent=2) if as_json else telling.told(scored))
     if any(part.wrong for part in scored.values()):
         raise typer.Exit(1)
@@ -509,11 +522,11 @@ def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     from bot.verbs import Request, answer, help_for, split_line
 
     if help_ := help_for(words):
-        typer.echo(to_text(help_))
+        typer.echo(to_json(help_) if as_json else to_text(help_))
         return
     asks = sys.stdin.isatty() and not as_json
     with _opened(config) as (settings, services):
-        request = Request(services, _caller(settings), may_ask=asks)
+        request = Request(services, _caller(settings), may_ask=asks, progress=_progress)
         said = answer(words, request)
         if said.problem == "unsure":
             label, line = said.offers[0]
@@ -564,6 +577,15 @@ def _opened(config: Path) -> "Iterator[tuple[Settings, Services]]":
             services.database.close()
     except (ConfigError, BacklogError, IntegrationError) as error:
         _fail(str(error))
+
+
+@contextmanager
+def _readable_failures() -> "Iterator[None]":
+    """A file or folder that cannot be written ends the command with its name."""
+    try:
+        yield
+    except OSError as error:
+        _fail(f'"{error.filename}" cannot be written: {error.strerror}. Name another place.')
 
 
 def _fail(text: str, code: int = 1) -> NoReturn:

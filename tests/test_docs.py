@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_way_told_in_the_docs_is_what_the_commands_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = (ROOT / "docs/backlog.md").read_text().partition("## One experiment's way")[2]
-    story = told.partition("```\n")[2].partition("```")[0]
+    story = told.partition("```console\n")[2].partition("```")[0]
     readings = "time,metric,value,run,experiment\n" + "".join(
         f"2026-11-2{n},recall,0.7{n},r{n},EXP-1\n" for n in range(3)
     )

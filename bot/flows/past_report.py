@@ -19,7 +19,7 @@ from backlog.snapshot import Snapshot
 from backlog.week import Known, Occasion, take_snapshot
 from bot.flows.gather_situation import gather_situation
 from bot.flows.report_plans import find_plan, period_for
-from bot.flows.services import Caller, ReportPlan, Services, require_role
+from bot.flows.services import Caller, Progress, ReportPlan, Services, require_role, unseen
 from bot.flows.write_report import find_stored, put_into_words, render
 from bot.roles import Role
 from store.experiments import first_observed, load_entries
@@ -51,7 +51,13 @@ def rerun_report(services: Services, period: str, name: str, audience: str = "")
 
 
 def backfill_reports(
-    services: Services, caller: Caller, name: str, audience: str, first: str, last: str
+    services: Services,
+    caller: Caller,
+    name: str,
+    audience: str,
+    first: str,
+    last: str,
+    progress: Progress = unseen,
 ) -> list[StoredReport]:
     """Write the reports of past periods that have none, for the archive only; returns the new ones, oldest first."""
     require_role(services, caller, "write reports of the past", Role.ADMIN)
@@ -61,7 +67,12 @@ def backfill_reports(
         raise BacklogError(
             f'No {name} report was due for "{first[:20]}" to "{last[:20]}".', "/exp report backfill 2026-W40 2026-W47"
         )
-    return [report for at in times if (report := _write_then(services, plan, at))]
+    written = []
+    with progress("writing reports", len(times)) as step:
+        for at in times:
+            written.append(_write_then(services, plan, at))
+            step(1)
+    return [report for report in written if report]
 
 
 def _times_back(plan: ReportPlan, now: datetime) -> list[datetime]:

@@ -5,7 +5,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -201,6 +201,15 @@ class Caller:
     name: str
     delivery: str = ""
     role: Role | None = None
+
+
+# Shows how far something long has come, where somebody looks: by its label and length, a step for each part done.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+def unseen(label: str, length: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Progress that nobody looks at."""
+    return nullcontext(lambda _: None)
 
 
 class AlreadyDone(Exception):

@@ -13,7 +13,7 @@ import click
 
 from backlog.errors import BacklogError, Incomplete
 from bot.flows.read_backlog import people_by_id
-from bot.flows.services import Caller, Services
+from bot.flows.services import Caller, Progress, Services, unseen
 from bot.verbs.answer import Answer, Problem, refusal
 from integrations.http import IntegrationError
 
@@ -32,8 +32,8 @@ ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 @dataclass(frozen=True, slots=True)
 class Request:
     """Who asks, whether a slow verb may be answered later instead of at once, whether the person can be asked back
-    before something is done, how many rows of a list the surface shows at once (None for all), and the channel where it
-    was typed, empty on the command line."""
+    before something is done, how many rows of a list the surface shows at once (None for all), the channel where it was
+    typed, empty on the command line, and where to show how far something long has come."""
 
     services: Services
     caller: Caller
@@ -41,6 +41,7 @@ class Request:
     may_ask: bool = False
     rows: int | None = None
     channel: str = ""
+    progress: Progress = unseen
 
 
 class Deferred(Exception):
@@ -161,6 +162,17 @@ def find_verb(words: Sequence[str]) -> tuple[str, Verb, list[str]] | None:
             return None
         path.append(name)
     return (" ".join(path), found, rest) if isinstance(found, Verb) else None
+
+
+def next_words(words: Sequence[str]) -> list[tuple[str, str]]:
+    """What may come after these words, each with what it is for: the verbs of a family, or the options of a verb."""
+    found: click.Command = exp
+    for word in words:
+        found = found.commands.get(word.lower(), found) if isinstance(found, Verbs) else found
+    if isinstance(found, Verbs):
+        return [(name, verb.get_short_help_str(limit=80)) for name, verb in sorted(found.commands.items())]
+    options = [param for param in found.params if isinstance(param, click.Option)]
+    return [(option.opts[-1], option.help or "") for option in options]
 
 
 def typed_so_far(words: Sequence[str]) -> dict[str, Any]:

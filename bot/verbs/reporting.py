@@ -187,7 +187,7 @@ def rerun(request: Request, /, period: str, name: str, audience: str, dry_run: b
 @pass_request
 def backfill(request: Request, /, first: str, last: str, name: str, audience: str) -> Answer:
     """Write reports of past weeks that have none, for the archive only: /exp report backfill 2026-W40 2026-W47"""
-    written = backfill_reports(request.services, request.caller, name, audience, first, last)
+    written = backfill_reports(request.services, request.caller, name, audience, first, last, request.progress)
     ids = [found.id for found in written]
     text = f"{len(ids)} written for the archive, none sent." if ids else "Each of them is there already."
     return Answer(text, more=tuple(ids), data=ids)
