@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from bot.printable import printable
+
 if TYPE_CHECKING:
     from bot.config import Settings
     from bot.first_run import Question
@@ -126,9 +128,9 @@ def poll(
         typer.echo(json.dumps([{"source": p.source, "readings": p.readings, "error": p.error} for p in polled]))
     for done in polled:
         if done.error:
-            typer.echo(done.error, err=True)
+            _tell(done.error, err=True)
         elif not as_json:
-            typer.echo(f"{done.source}: {done.metrics} metrics, {done.readings} new readings")
+            _tell(f"{done.source}: {done.metrics} metrics, {done.readings} new readings")
     raise typer.Exit(1 if any(done.error for done in polled) else 0)
 
 
@@ -152,11 +154,11 @@ def _try_sources(services: "Services", as_json: bool) -> None:
         typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in named]))
     for trial in () if as_json else trials:
         m = trial.metric
-        typer.echo(f"{m.source}: {m.name} of {m.goal} in {m.environment} ({m.key}): {trial.count} readings")
+        _tell(f"{m.source}: {m.name} of {m.goal} in {m.environment} ({m.key}): {trial.count} readings")
         if trial.latest:
-            typer.echo(readings_table(rows_of(trial)).aligned())
+            _tell(readings_table(rows_of(trial)).aligned())
     for problem in errors:
-        typer.echo(problem, err=True)
+        _tell(problem, err=True)
     raise typer.Exit(1 if errors else 0)
 
 
@@ -193,9 +195,9 @@ def report(
     except NotInstalled as error:
         _fail(str(error))
     if note:
-        typer.echo(note, err=True)
+        _tell(note, err=True)
     if output is None:
-        typer.echo(body if surface == "pdf" else body.decode(), nl=surface != "pdf")
+        typer.echo(body if surface == "pdf" else printable(body.decode()), nl=surface != "pdf")
     else:
         with _readable_failures():
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -293,9 +295,9 @@ def doctor(
     configure_logs()
     found = examine_file(config, machine_clock, source_config, send_test)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
+        typer.echo(json.dumps([asdict(finding) for finding in found]))
     for finding in () if as_json else found:
-        typer.echo(str(finding))
+        _tell(str(finding))
     raise typer.Exit(1 if any(finding.mark is Mark.WRONG for finding in found) else 0)
 
 
@@ -420,9 +422,9 @@ def _import_sheet(
     read = read_sheet(services, path, mapping, goal)
     if dry_run:
         rows = [(row.line, row.problem or row.known or "new", row.title) for row in read.rows]
-        typer.echo(", ".join(f"{name} ← {column}" for name, column in read.columns.items()))
-        typer.echo(f"not read: {', '.join(read.ignored)}" if read.ignored else "every column is read")
-        typer.echo(table_of(("line", "what", "title"), rows).aligned())
+        _tell(", ".join(f"{name} ← {column}" for name, column in read.columns.items()))
+        _tell(f"not read: {', '.join(read.ignored)}" if read.ignored else "every column is read")
+        _tell(table_of(("line", "what", "title"), rows).aligned())
         raise typer.Exit(1 if any(row.problem for row in read.rows) else 0)
     made = import_sheet(services, caller, read)
     known = sum(bool(row.known) for row in read.rows)
@@ -588,8 +590,13 @@ def _readable_failures() -> "Iterator[None]":
         _fail(f'"{error.filename}" cannot be written: {error.strerror}. Name another place.')
 
 
+def _tell(text: str, err: bool = False) -> None:
+    """Print what may hold anybody's words."""
+    typer.echo(printable(text), err=err)
+
+
 def _fail(text: str, code: int = 1) -> NoReturn:
-    typer.echo(text, err=True)
+    _tell(text, err=True)
     raise typer.Exit(code)
 
 

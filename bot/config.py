@@ -260,6 +260,8 @@ class Limits(Section):
     wip_person: Annotated[int, Field(ge=1)] = 2
     wip_goal: Annotated[int, Field(ge=1)] = 5
     extensions: Annotated[int, Field(ge=0)] = 2
+    requests_person: Annotated[int, Field(ge=0)] = 1200
+    requests_address: Annotated[int, Field(ge=0)] = 300
     blocked_days: Annotated[int, Field(ge=0)] = 3
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,6 +13,7 @@ from backlog.experiment import Stage
 from bot.exposition import expose
 from bot.flows.services import Services
 from bot.login import Login
+from bot.paced_pages import PacedPages
 from bot.pages import HEADERS, Pages
 from reports.icons import stage_icon
 
@@ -46,7 +48,7 @@ def open_web(
     ]
     if slack is not None:
         routes.append(Route("/slack/events", slack, methods=["POST"]))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(PacedPages, pace=services.addresses)])
 
 
 def workspace_routes(services: Services, jira: Endpoint | None, can_sign_in: bool = False) -> list[BaseRoute]:

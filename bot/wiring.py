@@ -28,6 +28,7 @@ from bot.doctor import examine
 from bot.doctor.case import Case, open_jira
 from bot.flows.installations import Installer, WorkspaceToken, uninstall
 from bot.flows.links import Links
+from bot.flows.pace import Pace
 from bot.flows.report_plans import check_rhythm
 from bot.flows.services import Mailer, Messenger, ReportPlan, Retention, Services, SourcePlan
 from bot.manifest import SCOPES
@@ -126,6 +127,8 @@ def _services(settings: Settings, clock: Clock, database: Database, guest: Guest
         quiet=timedelta(seconds=settings.outbox.quiet_s),
         leave=(lambda at: uninstall(guest.installer, guest.id, at)) if guest else (lambda at: None),
         stall=timedelta(seconds=settings.queue.stall_s),
+        persons=Pace(settings.limits.requests_person),
+        addresses=Pace(settings.limits.requests_address),
     )
 
 

@@ -132,7 +132,10 @@ class SlackClient:
             unfurl_links=False,
             unfurl_media=False,
         )
-        return Posted(answer["channel"], answer["ts"])
+        channel_id, ts = answer.get("channel"), answer.get("ts")
+        if not (isinstance(channel_id, str) and isinstance(ts, str)):
+            raise IntegrationError("Slack", "it did not say where the message landed.", unknown=True)
+        return Posted(channel_id, ts)
 
     def update(self, channel_id: str, ts: str, text: str, blocks: Blocks) -> None:
         """Edit a message; doing it twice changes nothing."""
@@ -296,7 +299,7 @@ class SlackClient:
             if refusal.code == "ratelimited":
                 self._stopped[method] = self._now() + timedelta(seconds=refusal.retry_after or 0)
             raise refusal from None
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:  # the last two: no JSON, or too deep
             raise _unanswered(error) from None
 
 

@@ -25,6 +25,7 @@ from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from store.database import open_database
 from tests import blockkit
+from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport  # a hook: pytest finds it here
 from tests.openapi import jira_judge
 from tests.shared import shared_folder
 

@@ -15,12 +15,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
-def hostile(answer: Answer) -> Iterator[str]:
-    """A server whose every connection is answered like that; gives "127.0.0.1:port"."""
+def hostile(answer: Answer, hear: Callable[[bytes], object] = lambda _: None) -> Iterator[str]:
+    """A server whose every connection is answered like that; gives "127.0.0.1:port". `hear` is told each request."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.request.recv(65_536)
+            hear(self.request.recv(65_536))
             with suppress(OSError):  # the client had enough
                 answer(self.request)
 

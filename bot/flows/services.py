@@ -24,6 +24,7 @@ from backlog.team import Team
 from bot.flows.finding import Finding
 from bot.flows.installations import Installer
 from bot.flows.links import Links
+from bot.flows.pace import Pace
 from bot.roles import NotAllowed, Role, Roles
 from integrations.mail import Letter
 from integrations.sources.source import Source
@@ -165,7 +166,7 @@ class ReportPlan:
 class Services:
     """Everything a flow may use, of one workspace. `messenger`, `mailer` and `tracker` are None where Slack, mail or
     Jira is not configured, `installer` where no other workspace may install the app. `leave` is told when the app was
-    taken out of this one."""
+    taken out of this one; `persons` and `addresses` say how often each may ask."""
 
     database: Database
     now: Callable[[], datetime]
@@ -190,6 +191,8 @@ class Services:
     installer: Installer | None = None
     leave: Callable[[datetime], object] = lambda at: None
     stall: timedelta = timedelta(seconds=30)
+    persons: Pace = field(default_factory=Pace)
+    addresses: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,13 @@ class Stranger(BacklogError):
         )
 
 
+class TooMany(BacklogError):
+    """Somebody asks more often than `[limits] requests_person` lets them."""
+
+    def __init__(self, a_minute: int, wait_s: float) -> None:
+        super().__init__(f"That was more than {a_minute} requests a minute.", f"Go on in {int(wait_s) + 1} s.")
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What the handlers share: the services, and the slash command's name."""
@@ -34,7 +41,7 @@ class Desk:
         return self.services.messenger
 
     def caller(self, body: Payload, kind: str, name: str) -> Caller:
-        """Who acts; `kind` and `name` are the key under which this delivery acts once. Raises Stranger, and
+        """Who acts; `kind` and `name` are the key under which this delivery acts once. Raises Stranger, TooMany, and
         IntegrationError while Slack does not say whose bot this is."""
         ours = self.messenger.installation()
         team = told(body, "user", "team_id") or told(body, "team", "id") or told(body, "team_id")
@@ -42,6 +49,8 @@ class Desk:
         if team != ours.team and not (ours.enterprise and enterprise == ours.enterprise):
             raise Stranger
         user = told(body, "user", "id") or told(body, "user_id")
+        if wait_s := self.services.persons.wait_s(user):
+            raise TooMany(self.services.persons.a_minute, wait_s)
         called = told(body, "user", "username") or told(body, "user", "name") or told(body, "user_name")
         caller = Caller(user[:80], called, f"{kind}:{name[:KEY_MAX]}")
         meet(self.services, caller)

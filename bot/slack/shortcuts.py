@@ -14,7 +14,7 @@ from bot.slack.blocks import Block, cut, plain
 from bot.slack.buttons import clicked
 from bot.slack.desk import Desk, Payload, place_of, told
 from bot.slack.modals.forms import FORMS
-from bot.slack.modals.opening import came_from, draw_form, loading, new_name
+from bot.slack.modals.opening import USED, came_from, draw_form, loading, new_name
 from bot.verbs import Answer
 from integrations.http import IntegrationError
 from store import outbox, queue
@@ -75,6 +75,8 @@ def _open(desk: Desk, caller: Caller, body: Payload, view: Block) -> bool:
         desk.messenger.open_view(told(body, "trigger_id"), view)
     except IntegrationError as error:
         log.warning("no modal", why=str(error))
+        if error.code == USED:
+            return False
         said = Answer(f"Slack did not open the form: {error.what}", more=("Type /exp new instead.",), problem="refused")
         tell(desk.services, caller, said, place_of(body))
         return False

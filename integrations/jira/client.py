@@ -91,7 +91,11 @@ class JiraClient:
         return [*FIELDS, *filter(None, map(self._names.field, READ_ONLY))]
 
     def _issue(self, raw: Mapping[str, Any]) -> Issue:
-        return issue_of(raw, self._url, *map(self._names.field, READ_ONLY))
+        try:
+            return issue_of(raw, self._url, *map(self._names.field, READ_ONLY))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            what = f"it answered an issue of another shape ({type(error).__name__})."
+            raise IntegrationError("Jira", what, "Check [jira] url.", unknown=True) from None
 
     def people(self) -> People:
         """Owners and accounts as `[jira.users]` pairs them, e-mail addresses looked up."""
@@ -156,8 +160,9 @@ class JiraClient:
         path = f"issue/{quote(issue_id, safe='')}"
         fields = [*self._fields(), "description", "issuelinks"]
         raw = self._read("GET", path, params={"fields": ",".join(fields), "expand": "changelog"})
+        issue = self._issue(raw)
         description = (raw.get("fields") or {}).get("description")
-        return Twin(self._issue(raw), edits_of(raw), self._wire.server_time, description, duplicate_of(raw))
+        return Twin(issue, edits_of(raw), self._wire.server_time, description, duplicate_of(raw))
 
     def edit_issue(self, issue_id: str, fields: Mapping[str, Any]) -> None:
         """Set fields, given by our names in the form in which they are compared; a description as `with_block` made

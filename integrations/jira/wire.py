@@ -12,10 +12,13 @@ import requests
 import stamina
 from jira import JIRA
 from jira.exceptions import JIRAError
+from requests.adapters import HTTPAdapter
 
 from integrations.http import IntegrationError, read_retry_after
 
 PASSING = (429, 502, 503, 504)
+BODY_MAX = 64 << 20  # bytes of an answer after unpacking; a page of a hundred issues is far below
+CHUNK = 64 << 10
 WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
 
 
@@ -50,6 +53,8 @@ class Wire:
             get_server_info=False,
             **account,
         )
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, _Capped())
 
     @property
     def session(self) -> requests.Session:
@@ -117,10 +122,30 @@ class Wire:
             raise _unanswered(error, sent=True) from None
         try:
             return response.json() if response.content else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             what = "it answered something that is not JSON, perhaps a login page."
             # A proxy's page may stand in front of a Jira that took the write all the same.
             raise IntegrationError("Jira", what, "Check [jira] url.", unknown=True) from None
+
+
+class _TooLarge(requests.RequestException):
+    """An answer that nobody meant."""
+
+
+class _Capped(HTTPAdapter):
+    """Reads an answer up to a size, counted after unpacking: a small one may unpack to whatever memory there is."""
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        """One exchange, read to its end."""
+        response = super().send(request, **{**options, "stream": True})
+        body = bytearray()
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > BODY_MAX:
+                response.close()
+                raise _TooLarge(f"more than {BODY_MAX >> 20} MiB")
+        response._content, response._content_consumed = bytes(body), True  # type: ignore[attr-defined]
+        return response
 
 
 def _check_signed_in(response: requests.Response) -> None:
@@ -172,7 +197,7 @@ def _messages(response: requests.Response) -> str:
             *body.get("errorMessages", ()),
             *(f"{name}: {text}" for name, text in body.get("errors", {}).items()),
         ]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         words = [" ".join(response.text[:200].split())]
     return " ".join(str(word) for word in words)[:500]
 

@@ -5,6 +5,7 @@ again one by one, so that the wrong one is named.
 """
 
 import math
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -79,13 +80,16 @@ class Prometheus:
 
     def _together(self, metrics: Sequence[Metric], path: str, times: Mapping[str, Any]) -> Iterator[Found]:
         if len(metrics) > 1:
+            # Unforeseeable, so that no expression can pass its series off as another metric's.
+            names = {metric.id: f"{secrets.token_hex(8)}-{metric.id}" for metric in metrics}
+            query = " or ".join(_labelled(metric, names[metric.id]) for metric in metrics)
             try:
-                answer = self._ask(path, " or ".join(map(_labelled, metrics)), times)
+                answer = self._ask(path, query, times)
             except IntegrationError as error:
                 if error.code not in ("400", "422"):
                     raise
             else:
-                yield from self._sorted_out(metrics, answer)
+                yield from self._sorted_out(metrics, names, answer)
                 return
         for metric in metrics:
             try:
@@ -102,11 +106,13 @@ class Prometheus:
         result = answer["data"]["result"]
         return [{"value": result}] if isinstance(result, tuple) else result
 
-    def _sorted_out(self, metrics: Sequence[Metric], answer: Sequence[Series]) -> Iterator[Found]:
+    def _sorted_out(
+        self, metrics: Sequence[Metric], names: Mapping[int, str], answer: Sequence[Series]
+    ) -> Iterator[Found]:
         own: dict[str, list[Series]] = defaultdict(list)
         for series in answer:
             own[series.get("metric", {}).get(OWN, "")].append(series)
-        yield from ((metric, self._only(metric, own[str(metric.id)])) for metric in metrics)
+        yield from ((metric, self._only(metric, own[names[metric.id]])) for metric in metrics)
 
     def _only(self, metric: Metric, found: Sequence[Series]) -> list[Reading] | IntegrationError:
         """The readings of the one series; what keeps several apart is named."""
@@ -121,9 +127,9 @@ class Prometheus:
             yield make_reading(self.name, at, value, experiment=experiment)
 
 
-def _labelled(metric: Metric) -> str:
+def _labelled(metric: Metric, name: str) -> str:
     # The line break ends a comment that the expression may end with.
-    return f'label_replace(({metric.key}\n), "{OWN}", "{metric.id}", "", "")'
+    return f'label_replace(({metric.key}\n), "{OWN}", "{name}", "", "")'
 
 
 def _differing(found: Sequence[Series]) -> str:
