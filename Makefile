@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
-.PHONY: demo demo-page test test-contract test-long check format bench setup clean
+.PHONY: demo demo-page test test-contract test-long check format bench pictures setup clean
 
 setup: $(STAMP)
 
@@ -57,6 +57,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+# The pictures in README.md and docs/reports.md, from the demo; needs Chromium.
+pictures: demo
+	$(BIN)/python docs/pictures.py demo-out docs
 
 clean:
 	rm -rf $(VENV) demo-out bench-out build *.egg-info

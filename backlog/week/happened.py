@@ -27,7 +27,7 @@ def decisions(s: Situation) -> Iterable[DecisionNeeded]:
 
 
 def _needed(e: Experiment, question: str, options: tuple[str, ...], now: datetime) -> DecisionNeeded:
-    default = "it stays open and is asked again next week"
+    default = "it is asked again next week"
     since = e.stage_since if e.stage is Stage.DECIDING else None
     health = Health.OFF_TRACK if since and now - since > DECIDE_WITHIN else Health.AT_RISK
     return DecisionNeeded(e.key, e.title, question, options, e.owner, default, health, since)

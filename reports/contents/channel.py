@@ -4,7 +4,7 @@ Header, counts and sources take one line each, the bottom line what it needs; th
 What does not fit is cut or left to the thread.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
@@ -14,7 +14,7 @@ from reports.contents.phrases import sentence
 from reports.filters import capital, cut
 
 LINES_MAX = 12  # of sections 0 to 4; chart and table are pictures beside them
-WIDTH = 88  # characters of a line at a usual width of Slack's window
+WIDTH = 92  # characters of a line at a usual width of Slack's window
 ALWAYS = 3  # header, counts, sources
 EACH_MAX = 3  # lines of one decision, goal or answer
 CUT_STEP = 4  # characters
@@ -43,9 +43,13 @@ class Piece:
         return self._cut(room)
 
     def _cut(self, room: int) -> str:
-        """At most that many characters; an end that takes half of them or more is cut with the rest."""
-        if not self.end or len(self.end) > room // 2:
-            return cut(f"{self.text} {self.end}".strip(), room)
+        """At most that many characters. Where not all fit, an end of more than half of them is left out if the text
+        alone fills the room."""
+        whole = f"{self.text} {self.end}".strip()
+        if len(whole) <= room or not self.end:
+            return cut(whole, room)
+        if len(self.end) > room // 2:
+            return cut(self.text if 2 * len(self.text) > room else whole, room)
         return f"{cut(self.text, room - len(self.end) - 1)} {self.end}"
 
 
@@ -69,13 +73,14 @@ def lines_of(text: str) -> int:
     return max(1, len(wrap(text, WIDTH)))
 
 
-def _shares(pieces: Sequence[Piece], left: int) -> Iterator[int]:
-    """One line for each, and what is left over to the first that need more."""
-    spare = left - len(pieces)
-    for piece in pieces:
-        given = min(piece.lines, 1 + spare)
-        spare -= given - 1
-        yield given
+def _shares(pieces: Sequence[Piece], left: int) -> list[int]:
+    """One line for each; of what is left over one more for each that needs it, in turn."""
+    shares = [1] * len(pieces)
+    for more in range(2, EACH_MAX + 1):
+        for place, piece in enumerate(pieces):
+            if piece.lines >= more and sum(shares) < left:
+                shares[place] = more
+    return shares
 
 
 def asked_pieces(decisions: Sequence[Decision]) -> list[Piece]:

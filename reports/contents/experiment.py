@@ -53,7 +53,12 @@ def _figures(e: ExperimentLine) -> Iterable[Figure]:
         yield {"label": f"{e.metric} in {track.environment}", "value": number(track.best, e.unit), "before": against}
     runs, failed = sum(t.runs for t in e.tracks), sum(t.failed for t in e.tracks)
     yield {"label": "Runs", "value": str(runs), "before": f"{failed} failed"}
-    yield {"label": "Days", "value": str(e.age_days) if e.age_days is not None else "?", "before": appetite_left(e)}
+    against = appetite_left(e)
+    if e.stage.finished:
+        against = (
+            f"of {plural(e.appetite_days, 'day')} of appetite" if e.appetite_days is not None else "to the decision"
+        )
+    yield {"label": "Days", "value": str(e.age_days) if e.age_days is not None else "?", "before": against}
 
 
 def _sections(e: ExperimentLine, snapshot: Snapshot) -> Iterable[Section]:

@@ -35,7 +35,7 @@ def _verdict(snapshot: Snapshot, new: Sequence[Risk]) -> str:
     if count == 1:
         told += ", a new one" if new else ", as before"
     elif count:
-        told += f", {_none_or(len(new))} of them new"
+        told += f", {'all' if len(new) == count else _none_or(len(new))} of them new"
     return f"{capital(told)}; {_none_or(len(snapshot.resolved))} resolved."
 
 
