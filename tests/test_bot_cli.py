@@ -1,120 +1,69 @@
-"""The command line as a person and a script meet it: help, completion, JSON, exit codes, what is in the way."""
+"""The command line as a person or a script meets it."""
 
-import json
 import os
-import re
+import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from bot.cli import app
-from bot.verbs import exp
-from bot.verbs.grammar import Verb, Verbs
-from tests.conftest import World
 
-HEAVY = (
-    "pandas",
-    "numpy",
-    "sqlalchemy",
-    "slack_bolt",
-    "slack_sdk",
-    "jira",
-    "starlette",
-    "uvicorn",
-    "jinja2",
-    "pydantic",
-)
-COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMAND = (sys.executable, "-c", "from bot.cli import main; main()")
+NEAR = "Like it: EXP-1 Char-level tokens raise recall (idea)"
 
 
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words))
+@pytest.fixture
+def backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with one idea."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/scrumbut.db"\n')
+    monkeypatch.setenv("SCRUMBUT_CONFIG", str(config))
+    assert "EXP-1 is on the backlog" in run("exp", "new", "Char-level tokens raise recall")
+    return config
 
 
-def test_help_costs_no_heavy_import() -> None:
-    script = (
-        "import sys\nfrom bot.cli import app\n"
-        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == "[]"
+def run(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [*words])
+    assert result.exit_code == code, result.output
+    return result.output
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("exp", "outbox")])
-def test_every_command_explains_itself_and_each_of_its_options(command: str) -> None:
-    done = run(command, "--help")
-    assert done.exit_code == 0, done.output
-    text = re.sub(r"\x1b\[[0-9;]*m", "", done.output)
-    options = re.findall(r"^[│ ]*\*? *(--[a-z-]+).*$", text, re.MULTILINE)
-    assert options
-    bare = [line for line in text.splitlines() if re.fullmatch(r"[│ ]*(--[a-z-]+)[│ A-Z]*", line)]
-    assert bare == [], "an option without a word about it"
+def at_a_terminal(*words: str, typed: str) -> str:
+    """What a person at a terminal reads; `typed` is what they answer."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+    os.close(theirs)
+    os.write(ours, f"{typed}\n".encode())
+    said = b""
+    try:
+        while part := os.read(ours, 4096):
+            said += part
+    except OSError:  # Linux says that the other end is closed with EIO
+        pass
+    finally:
+        os.close(ours)
+        process.wait(60)
+    return said.decode()
 
 
-def completions(line: str, **env: str) -> list[str]:
-    """What bash would offer after the line."""
-    words = {"_SCRUMBUT_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
-    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'scrumbut'; from bot.cli import main; main()"]
-    done = subprocess.run(command, env={**os.environ, **words, **env}, capture_output=True, text=True, timeout=60)
-    return done.stdout.split("\n")[:-1] if done.stdout else []
+def test_help_on_a_verb_needs_no_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRUMBUT_CONFIG", str(tmp_path / "none.toml"))
+    assert "State a goal" in run("exp", "goal", "add", "--help")
+    assert "What would you like to do?" in run("exp")
+    assert "not found" in run("exp", "list", code=1)
 
 
-def test_a_shell_completes_commands_verbs_and_options() -> None:
-    assert completions("scrumbut rep") == ["report"]
-    assert completions("scrumbut exp goal a") == ["add"]
-    assert "--hypothesis" in completions("scrumbut exp frame ")
+def test_a_script_sees_what_is_near_and_is_not_asked(backlog: Path) -> None:
+    said = run("exp", "new", "Word-level tokens raise recall")
+    assert NEAR in said
+    assert "EXP-2 is on the backlog" in said
 
 
-def reading(verbs: Verbs = exp, path: str = "") -> list[str]:
-    """The verbs that only read and need nothing named."""
-    found = []
-    for name, verb in verbs.commands.items():
-        if isinstance(verb, Verbs):
-            found += reading(verb, f"{path}{name} ")
-        elif isinstance(verb, Verb) and verb.reads and not any(param.required for param in verb.params):
-            found.append(f"{path}{name}")
-    return found
-
-
-def test_every_reading_verb_answers_as_json(world: World) -> None:
-    world.type('new "Char tokens"')
-    config = ("--config", str(world.folder / "config.toml"))
-    lines = [*reading(), "show EXP-1", "find tokens", "compare EXP-1", "sync diff ML-1"]
-    assert len(lines) > 15
-    for line in lines:
-        done = run("exp", *line.split(), "--json", *config)
-        assert done.exit_code in (0, 1), (line, done.output)
-        json.loads(done.stdout)
-    for command in ("outbox", "doctor", "poll"):
-        json.loads(run(command, "--json", *config).stdout)
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("exp", "list"), 0),
-        (("exp", "show", "EXP-99"), 1),
-        (("exp", "shwo"), 2),
-        (("exp", "list", "--nonsense"), 2),
-        (("nonsense",), 2),
-        (("report", "weekly", "--format", "doc"), 2),
-        (("env", "EXP-99"), 1),
-    ],
-)
-def test_exit_codes_tell_trouble_from_wrong_use(world: World, words: tuple[str, ...], code: int) -> None:
-    done = CliRunner(env={"SCRUMBUT_CONFIG": str(world.folder / "config.toml")}).invoke(app, list(words))
-    assert done.exit_code == code, done.output
-    assert "Traceback" not in done.output
-
-
-@pytest.mark.parametrize("words", [("report", "weekly"), ("export",)])
-def test_a_place_that_cannot_be_written_is_named(world: World, tmp_path: Path, words: tuple[str, ...]) -> None:
-    (tmp_path / "taken").write_text("")
-    done = run(*words, "-o", str(tmp_path / "taken/x"), "--config", str(world.folder / "config.toml"))
-    assert done.exit_code == 1
-    assert f'"{tmp_path}/taken' in done.stderr
-    assert "Name another place." in done.stderr
+@pytest.mark.parametrize(("typed", "ends"), [("y", "EXP-2 is on the backlog"), ("n", "Aborted")])
+def test_a_person_at_a_terminal_is_asked_first(backlog: Path, typed: str, ends: str) -> None:
+    said = at_a_terminal("exp", "new", "Word-level tokens raise recall", typed=typed)
+    assert said.index(NEAR) < said.index("Create it anyway?") < said.index(ends)
+    assert ("EXP-2" in run("exp", "list")) is (typed == "y")
