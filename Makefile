@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
-.PHONY: demo demo-page test test-contract test-long check format bench pictures setup clean
+.PHONY: demo demo-page docs test test-contract test-long check format bench pictures setup clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,10 @@ test-contract: setup
 # Minutes of work: every real issue there and back, the sync over a thousand random histories, and its mutants.
 test-long: setup
 	$(BIN)/python -m pytest -q -n auto -m long
+
+# The docs as a site, in site/.
+docs: setup
+	$(BIN)/zensical build --clean --strict
 
 check: setup
 	$(BIN)/ruff format --check .

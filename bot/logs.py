@@ -18,6 +18,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,  # the request's and the experiment's key
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -1,13 +1,17 @@
 """The ASGI app: Slack's requests and Jira's, the pages, and health."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import uuid4
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from backlog.experiment import Stage
 from bot.exposition import expose
@@ -16,8 +20,23 @@ from bot.login import Login
 from bot.paced_pages import PacedPages
 from bot.pages import HEADERS, Pages
 from reports.icons import stage_icon
+from store import queue
+
+log = structlog.get_logger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Named:
+    """Gives each request a key, which every log line of it carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        with bound_contextvars(request=uuid4().hex[:12]):
+            await self._app(scope, receive, send)
 
 
 def open_web(
@@ -36,11 +55,21 @@ def open_web(
             connection.exec_driver_sql("SELECT 1")
         return JSONResponse({"ok": True})
 
+    def ready(_: Request) -> Response:
+        try:
+            with services.database.read() as connection:
+                queue.next_due(connection)  # our own tables: a database that is there and not ours is not ready
+        except Exception as error:
+            log.warning("not ready", why=type(error).__name__)
+            return JSONResponse({"ok": False, "why": "the database does not answer"}, 503)
+        return JSONResponse({"ok": True})
+
     def metrics(_: Request) -> Response:
         return Response(expose(services), media_type=CONTENT_TYPE_LATEST)
 
     routes = [
         Route("/healthz", health),
+        Route("/readyz", ready),
         Route("/metrics", metrics),
         *workspace_routes(services, jira, can_sign_in=login is not None),
         *(login.routes() if login else ()),
@@ -48,7 +77,7 @@ def open_web(
     ]
     if slack is not None:
         routes.append(Route("/slack/events", slack, methods=["POST"]))
-    return Starlette(routes=routes, middleware=[Middleware(PacedPages, pace=services.addresses)])
+    return Starlette(routes=routes, middleware=[Middleware(Named), Middleware(PacedPages, pace=services.addresses)])
 
 
 def workspace_routes(services: Services, jira: Endpoint | None, can_sign_in: bool = False) -> list[BaseRoute]:

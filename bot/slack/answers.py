@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
+from backlog.experiment import EXPERIMENT_KEY, ISSUE_KEY
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.slack.blocks import TABLE_ROWS, to_message
-from bot.verbs import Answer, Deferred, Request, answer
+from bot.verbs import Answer, Deferred, Request, answer, find_verb
 from store import outbox, queue
 from store.people import first_delivery
 
@@ -35,17 +37,27 @@ class Place:
 def perform(services: Services, caller: Caller, words: Sequence[str], place: Place, line: str = "") -> Answer:
     """What a line does, said at once; a slow one goes to the queue and is answered later. Never raises; a delivery
     that was handled before does nothing and says nothing. `line` is how it was typed, for the later answer."""
-    try:
-        asked = Request(services, caller, may_defer=True, may_ask=True, rows=TABLE_ROWS, channel=place.channel)
-        return answer(words, asked)
-    except Deferred:
-        handed = {"words": list(words), "line": line, "place": asdict(place)}
-        return LATER if _hand_over(services, caller, handed) else Answer("")
-    except AlreadyDone:
-        return Answer("")
-    except Exception:
-        log.exception("command failed")
-        return BROKEN
+    found = find_verb(words)
+    with bound_contextvars(**_about(words)):
+        try:
+            asked = Request(services, caller, may_defer=True, may_ask=True, rows=TABLE_ROWS, channel=place.channel)
+            said = answer(words, asked)
+        except Deferred:
+            handed = {"words": list(words), "line": line, "place": asdict(place)}
+            said = LATER if _hand_over(services, caller, handed) else Answer("")
+        except AlreadyDone:
+            said = Answer("")
+        except Exception:
+            log.exception("command failed")
+            said = BROKEN
+        log.info("command", verb=found[0] if found else "", problem=said.problem)
+    return said
+
+
+def _about(words: Sequence[str]) -> dict[str, str]:
+    """The experiment that a line is about, for the log; of what people write nothing else gets there."""
+    key = next((word.upper() for word in words if EXPERIMENT_KEY.fullmatch(word) or ISSUE_KEY.fullmatch(word)), "")
+    return {"experiment": key} if key else {}
 
 
 def _hand_over(services: Services, caller: Caller, asked: Mapping[str, Any]) -> bool:
