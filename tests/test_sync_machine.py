@@ -250,11 +250,14 @@ class Both(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule()
-    def pull_fails_and_time_passes(self) -> None:
-        self.jira.faults.add("search", "503")
-        self.pull()
-        self.now += timedelta(minutes=11)
+    @rule(rounds=st.integers(1, 3), edited=st.booleans())
+    def searches_fail_for_a_while(self, rounds: int, edited: bool) -> None:
+        if edited:
+            self.title_there()
+        for _ in range(rounds):
+            self.jira.faults.add("search", "503")
+            self.pull()
+            self.now += timedelta(minutes=11)
 
     @rule()
     def pull(self) -> None:
