@@ -76,9 +76,9 @@ class Both(RuleBasedStateMachine):
     template: Path | None = None
     database: Database  # one for all histories, so that its statements are compiled once
 
-    @initialize(lag=LAGS, skew=SKEWS, busy=st.integers(0, 9))
-    def open(self, lag: int, skew: int, busy: int) -> None:
-        self.busy = busy == 0
+    @initialize(lag=LAGS, skew=SKEWS, busy=st.integers(0, 9), outage=st.integers(0, 4))
+    def open(self, lag: int, skew: int, busy: int, outage: int) -> None:
+        self.busy, self.outage = busy == 0, outage == 0
         self.empty_database()
         self.now, self.number, self.edits = datetime(2026, 11, 23, 10, tzinfo=UTC), 0, 0
         self.jira = JiraSandbox(now=lambda: self.now + timedelta(seconds=skew))
@@ -329,6 +329,8 @@ class Both(RuleBasedStateMachine):
         self.jira.faults.clear()
         self.jira.show("ML-1")
         self.somebody_types(self.before_write + self.after_write)
+        if self.outage:
+            self.searches_fail_for_a_while(2, edited=True)  # no later edit makes up for one that is lost
         take_census(self.services)
         self.settle()
         if outbox.DEAD in self.states():  # what a person was asked to mend, and nothing else
