@@ -19,7 +19,8 @@ from integrations.guard import AddressRefused, GuardedBackend
 BODY_MAX = 32 << 20  # bytes after decompression; more is an attack or a mistake
 AGENT = "scrumbut"
 ENCODINGS = ("", "identity", "gzip", "deflate")  # others unpack a thousandfold and more, or are nested
-FORBIDDEN, NOT_FOUND = "403", "404"  # codes of refusals; Jira says 404 for "deleted" and "not visible to you" alike
+# Codes of refusals. Jira says 404 for "deleted" and "not visible to you" alike.
+SIGNED_OUT, FORBIDDEN, NOT_FOUND = "401", "403", "404"
 PASSING = (429, 502, 503, 504)  # statuses that may be gone in a moment
 
 T = TypeVar("T")

@@ -275,7 +275,8 @@ class JiraSandbox:
         if match is None or match["v"] not in (version, "latest"):
             return 501, {"errorMessages": ["The stand-in does not know this operation."], "errors": {}}
         try:
-            if not self._signed_in(request) and name == "add_comment" and not isinstance(body.get("body"), dict):
+            no_document = self.cloud and name == "add_comment" and not isinstance(body.get("body"), dict)
+            if no_document and not self._signed_in(request):
                 raise Refusal(400, "You do not have the permission to comment on this issue.", comment=NO_DOCUMENT)
             if not self._signed_in(request) and name != "search":
                 raise Refusal(401, "Client must be authenticated to access this resource.")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, exists, func, or_, select, update
 
 from store.tables import message
 from store.tables import outbox as table
@@ -79,16 +79,13 @@ def take_waiting(connection: Connection, target: str, kind: str) -> Mapping[str,
 
 def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: timedelta) -> Effect | None:
     """Take the next row that is due, for `timeout`; None when nothing is. A row in front of it on the same target
-    holds it back until that one is settled."""
+    holds it back: see `_held_back`."""
     due = or_(
         and_(table.c.state == PENDING, table.c.not_before <= now),
         and_(table.c.state == SENDING, table.c.deadline <= now - quiet),
     )
-    earlier = table.alias()
-    held_back = exists().where(
-        earlier.c.target == table.c.target, earlier.c.id < table.c.id, earlier.c.state.in_(UNSETTLED)
-    )
-    row = connection.execute(select(table).where(due, ~held_back).order_by(table.c.id).limit(1)).mappings().first()
+    query = select(table).where(due, ~_held_back()).order_by(table.c.id).limit(1)
+    row = connection.execute(query).mappings().first()
     if row is None:
         return None
     sent_at = now if row["state"] == PENDING else row["sending_since"]  # a look-up sends nothing
@@ -99,6 +96,16 @@ def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: time
         .returning(table.c.id)
     ).first()
     return _effect(row, sent_at, now + timeout) if taken else None
+
+
+def _held_back() -> ColumnElement[bool]:
+    """Whether a row stands behind one on its target that is not settled. What an issue refused for good holds back what
+    comes after it, until a person has seen to it; in Slack a message is lost rather than the next ones with it."""
+    earlier = table.alias()
+    refused = and_(earlier.c.state == DEAD, earlier.c.target.startswith(issue_target("")))
+    return exists().where(
+        earlier.c.target == table.c.target, earlier.c.id < table.c.id, or_(earlier.c.state.in_(UNSETTLED), refused)
+    )
 
 
 def settle(
@@ -222,10 +229,12 @@ def count_waiting(connection: Connection, prefix: str) -> int:
 
 
 def revive(connection: Connection, target: str, now: datetime) -> int:
-    """Put what was refused for good of a target and those below it back in line; returns how many rows. What may have
-    arrived stays as it is."""
-    dead = (or_(table.c.target == target, table.c.target.startswith(f"{target}:")), table.c.state == DEAD)
-    revived = update(table).where(*dead).values(state=PENDING, not_before=now, created_at=now, error="")
+    """Put what was refused for good of a target and those below it back in line, and let what waits behind it begin
+    anew; returns how many rows. What may have arrived stays as it is."""
+    below = or_(table.c.target == target, table.c.target.startswith(f"{target}:"))
+    behind = and_(table.c.state == PENDING, table.c.attempt == 0)
+    revived = update(table).where(below, or_(table.c.state == DEAD, behind))
+    revived = revived.values(state=PENDING, not_before=now, created_at=now, error="")
     return len(connection.execute(revived.returning(table.c.id)).all())
 
 
@@ -253,8 +262,9 @@ def is_waiting(connection: Connection, target: str) -> bool:
 
 
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
-    """When the earliest unsettled row may be claimed; None when all is settled."""
-    pending = connection.scalar(select(func.min(table.c.not_before)).where(table.c.state == PENDING))
+    """When the earliest unsettled row may be claimed; None when all is settled, or waits behind what is not."""
+    waits = select(func.min(table.c.not_before)).where(table.c.state == PENDING, ~_held_back())
+    pending = connection.scalar(waits)
     sending = connection.scalar(select(func.min(table.c.deadline)).where(table.c.state == SENDING))
     times = [time for time in (pending, sending + quiet if sending else None) if time]
     return min(times, default=None)

@@ -460,3 +460,40 @@ def test_what_people_say_in_jira_is_shown_and_our_own_words_are_not_said_twice(t
     assert "23 Nov 10:30 Ben in Jira: " in shown
     assert ("look at fold 4 too" if twins.jira.cloud else "**look** at `fold 4` too") in shown
     assert shown.count("leak in fold 3") == 1
+
+
+def test_what_follows_a_refused_write_waits_behind_it_and_other_issues_go_on(twins: World) -> None:
+    twins.type('new "Word tokens" --jira ML')
+    twins.jira.faults.add("add_comment", "403")
+    twins.type("note EXP-1 first")
+    twins.type("note EXP-1 second")
+    twins.type("note EXP-2 elsewhere")
+    assert twins.jira.comments("ML-1") == []
+    assert len(twins.jira.comments("ML-2")) == 1
+    said = twins.type("sync status")
+    assert "1 needs a person" in said
+    assert "/exp sync retry ML-1" in said
+    assert "Jira waits since" in twins.channel()[0]
+    twins.type("sync retry ML-1")
+    assert [document_text(c["body"]).split("noted: ")[1].strip() for c in twins.jira.comments("ML-1")] == [
+        "first",
+        "second",
+    ]
+    assert "needs a person" not in twins.type("sync status")
+
+
+def test_what_an_expired_token_could_not_write_arrives_once_it_is_renewed(twins: World) -> None:
+    twins.jira.token, good = "renewed in Jira, not in the configuration", twins.jira.token
+    twins.edge.command("note EXP-1 late")
+    while deliver_next(twins.services):
+        twins.clock.forward(seconds=1)
+    assert "Renew [jira]" in waiting_error(twins)
+    twins.jira.token = good
+    twins.clock.forward(minutes=10)
+    twins.settle()
+    assert len(twins.jira.comments("ML-1")) == 1
+
+
+def waiting_error(world: World) -> str:
+    with world.services.database.read() as connection:
+        return " ".join(row.error for row in outbox.load_rows(connection, outbox.UNSETTLED))

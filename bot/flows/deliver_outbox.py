@@ -3,8 +3,7 @@
 A new kind of effect is one Delivery and one entry in DELIVERIES.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,7 +21,7 @@ from bot.flows.mail_report import send_letter
 from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
 from bot.flows.sync_issue import sync_issue
-from integrations.http import NOT_FOUND, IntegrationError
+from integrations.http import NOT_FOUND, SIGNED_OUT, IntegrationError
 from reports.ladder import Ladder
 from reports.pictures import to_png
 from store import outbox
@@ -91,7 +90,7 @@ def deliver_next(services: Services) -> bool:
     try:
         result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
     except IntegrationError as error:
-        _settle_failure(services, delivery, effect, error)
+        _settle_failure(services, delivery, effect, _patient(error) if effect.kind.startswith("jira.") else error)
         _show_lag(services, effect, effect.attempt == 1)
     except NotConfigured as error:
         _end(services, effect, outbox.DEAD, error=str(error))
@@ -169,7 +168,7 @@ def _settle_failure(services: Services, delivery: Delivery, effect: Effect, erro
             outbox.settle(connection, effect, outbox.DROPPED, error=str(error))
         return
     hopeless = error.permanent or now - effect.created_at > GIVE_UP
-    if hopeless and effect.doubtful:
+    if hopeless and effect.doubtful and not delivery.harmless:
         if delivery.resend_unseen and not effect.resent:
             log.warning("sent again, possibly double", target=effect.target)
             with services.database.write() as connection:
@@ -185,6 +184,15 @@ def _settle_failure(services: Services, delivery: Delivery, effect: Effect, erro
         wait = max(_backoff(effect.attempt), timedelta(seconds=error.retry_after or 0))
         with services.database.write() as connection:
             outbox.retry(connection, effect, now + wait, str(error))
+
+
+def _patient(error: IntegrationError) -> IntegrationError:
+    """An issue out of sight may come back, and an account that is not let in is again once its token is renewed: what
+    was to be written waits for a day."""
+    if error.code not in (NOT_FOUND, SIGNED_OUT):
+        return error
+    wait = UNSEEN_WAIT_S if error.code == NOT_FOUND else None
+    return IntegrationError(error.service, error.what, error.remedy, unknown=error.unknown, retry_after=wait)
 
 
 def _end(services: Services, effect: Effect, state: str, error: str) -> None:
@@ -313,10 +321,9 @@ def _comment(services: Services, effect: Effect) -> Result:
     """Edit the comment that is remembered, where this one edits, or write a new one."""
     p, jira, accounts = effect.payload, _jira(services), _accounts(services)
     known = _known_comment(services, effect)
-    with _waiting_for_sight():
-        if known:
-            jira.edit_comment(p["issue"], known, p["text"], accounts)
-        landed = known or jira.add_comment(p["issue"], p["text"], effect.key, accounts)
+    if known:
+        jira.edit_comment(p["issue"], known, p["text"], accounts)
+    landed = known or jira.add_comment(p["issue"], p["text"], effect.key, accounts)
     return {"channel": p["issue"], "ts": landed}
 
 
@@ -326,17 +333,6 @@ def _accounts(services: Services) -> dict[str, str]:
         people = load_people(connection)
     paired = _jira(services).people().by_owner
     return {name.casefold(): paired[person] for person, name in people.items() if person in paired}
-
-
-@contextmanager
-def _waiting_for_sight() -> Iterator[None]:
-    """An issue that cannot be read may come back into sight: what was to be written there waits for a day."""
-    try:
-        yield
-    except IntegrationError as error:
-        if error.code != NOT_FOUND:
-            raise
-        raise IntegrationError(error.service, error.what, error.remedy, retry_after=UNSEEN_WAIT_S) from error
 
 
 def _known_comment(services: Services, effect: Effect) -> str:
@@ -356,8 +352,7 @@ def _find_comment(services: Services, effect: Effect) -> Result | None:
 
 
 def _remote_link(services: Services, effect: Effect) -> Result:
-    with _waiting_for_sight():
-        _jira(services).put_remote_link(effect.payload["issue"], effect.payload)
+    _jira(services).put_remote_link(effect.payload["issue"], effect.payload)
     return {}
 
 
@@ -367,8 +362,7 @@ def _sync(services: Services, effect: Effect) -> Result:
 
 
 def _untimebox(services: Services, effect: Effect) -> Result:
-    with _waiting_for_sight():
-        _jira(services).clear_timebox(effect.payload["issue"])
+    _jira(services).clear_timebox(effect.payload["issue"])
     return {}
 
 

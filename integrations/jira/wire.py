@@ -14,7 +14,7 @@ from jira import JIRA
 from jira.exceptions import JIRAError
 from requests.adapters import HTTPAdapter
 
-from integrations.http import IntegrationError, read_retry_after
+from integrations.http import SIGNED_OUT, IntegrationError, read_retry_after
 
 PASSING = (429, 502, 503, 504)
 BODY_MAX = 64 << 20  # bytes of an answer after unpacking; a page of a hundred issues is far below
@@ -152,7 +152,8 @@ def _check_signed_in(response: requests.Response) -> None:
     """An expired token is answered as nobody is: a search with 200 and fewer issues, or none."""
     if "AUTHENTICATED_FAILED" in response.headers.get("X-Seraph-LoginReason", ""):
         what = "it did not take the account, and answered what anybody may see."
-        raise IntegrationError("Jira", what, "Renew [jira] token (Cloud) or [jira] pat (Data Center).", permanent=True)
+        remedy = "Renew [jira] token (Cloud) or [jira] pat (Data Center)."
+        raise IntegrationError("Jira", what, remedy, permanent=True, unknown=True, code=SIGNED_OUT)
 
 
 LIMIT_HEADERS = (
