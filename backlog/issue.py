@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from backlog.experiment import Stage
+from backlog.screen import Asked
 
 ISSUE_TYPE = "Task"  # what an issue is made as where nothing else is configured
 
@@ -107,11 +108,11 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A way to another status, the fields its screen requires, and for each of those the values it allows."""
+    """A way to another status, and the fields that its screen requires, by id."""
 
     id: str
     to: str
-    required: Mapping[str, tuple[str, ...]]
+    required: Mapping[str, Asked]
 
 
 def waits_for_decision(issue: Issue, stage: Stage) -> bool:

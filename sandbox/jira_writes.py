@@ -16,6 +16,8 @@ BOT = {"name": "scrumbut", "displayName": "scrumbut", "active": True}
 BOXES = ("duedate", "customfield_10020")  # the sprint's field is this one here
 EDITABLE = ("summary", "labels", "priority", "assignee", "description", *BOXES)
 PRIORITIES = ("Highest", "High", "Medium", "Low", "Lowest")
+RESOLUTIONS = ({"id": "1", "name": "Done"}, {"id": "2", "name": "Won't Do"})
+CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes"
 PROPERTY_MAX = 32_768  # bytes of JSON
 SUMMARY_MAX = 255
 
@@ -95,17 +97,19 @@ def _transition(jira: "JiraSandbox", number: int, name: str, query: Json) -> Jso
         "hasScreen": bool(required),
     }
     if "transitions.fields" in str(query.get("expand", "")):
-        shown["fields"] = {field: _field(field) for field in required}
+        shown["fields"] = {field: _field(jira, field) for field in required}
     return shown
 
 
-def _field(name: str) -> Json:
+def _field(jira: "JiraSandbox", name: str) -> Json:
+    shown: Json = {"required": True, "hasDefaultValue": False, "key": name, "operations": ["set"]}
+    if name in jira.fields:
+        text = {"type": "string", "custom": f"{CUSTOM}:textfield", "customId": int(name.rpartition("_")[2])}
+        return shown | {"name": jira.fields[name], "schema": text}
+    if name == "duedate":
+        return shown | {"name": "Due date", "schema": {"type": "date", "system": name}}
     kind = {"type": "resolution", "system": "resolution"}
-    values = [{"id": "1", "name": "Done"}, {"id": "2", "name": "Won't Do"}]
-    return {
-        "required": True, "schema": kind, "name": name.title(), "key": name, "operations": ["set"],
-        "allowedValues": values,
-    }  # fmt: skip
+    return shown | {"name": "Resolution", "schema": kind, "allowedValues": list(RESOLUTIONS)}
 
 
 def do_transition(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
@@ -118,13 +122,18 @@ def do_transition(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tu
     name = names.get(str(wanted))
     if name is None or name == issue["fields"]["status"]["name"]:
         raise Refusal(400, "It seems that you have tried to perform a workflow operation that is not valid.")
-    fields = body.get("fields") or {}
+    fields = dict(body.get("fields") or {})
     lacking = [field for field in jira.screens.get(name, ()) if not fields.get(field)]
     if lacking:
         raise Refusal(400, **{field: f"{field.title()} is required." for field in lacking})
     done = jira.workflow[name] == "done"
-    resolution = fields.get("resolution") or ({"name": "Done"} if done else None)
-    jira.edit(issue["key"], by=BOT, status=(name, jira.workflow[name]), resolution=resolution)
+    given = fields.pop("resolution", None) or ({"name": "Done"} if done else {})
+    known = (one for one in RESOLUTIONS if given.get("id") == one["id"] or given.get("name") == one["name"])
+    resolution = next(known, None)
+    if given and resolution is None:
+        raise Refusal(501, "The stand-in does not know what Jira says of an unknown resolution.")
+    checked = {field: _checked(jira, field, value) for field, value in fields.items()}
+    jira.edit(issue["key"], by=BOT, status=(name, jira.workflow[name]), resolution=resolution, **checked)
     return 204, None
 
 

@@ -192,16 +192,55 @@ def test_done_in_jira_passes_no_gate_and_asks_once(twins: World) -> None:
     assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "Done", "what Jira says is left there"
 
 
-def test_a_screen_that_asks_for_more_is_named_with_its_key(twins: World) -> None:
+def test_a_screen_that_asks_for_more_is_named_with_what_helps(twins: World) -> None:
     twins.jira.screens["In Progress"] = ("resolution",)
     start(twins)
     said = twins.type("sync status")
-    assert 'the way of ML-1 to "In Progress" asks for resolution.' in said
-    assert "[jira.stages]" in said
+    assert 'The way of ML-1 to "In Progress" asks for Resolution.' in said
+    assert "/exp sync screen EXP-1, or name it in [jira.stages]" in said
     twins.jira.screens.clear()
     assert "ML-1 is tried again." in twins.type("sync retry ML-1")
     assert twins.jira.issue("ML-1")["fields"]["status"]["name"] == "In Progress"
     assert "needs a person" not in twins.type("sync status")
+    assert "No screen of Jira waits for an answer on ML-1." in twins.type("sync screen ML-1 resolution=Done")
+
+
+def test_what_a_screen_asks_for_is_asked_in_a_modal_and_the_way_is_taken(twins: World) -> None:
+    twins.jira.screens["In Progress"] = ("resolution", "customfield_10030")
+    start(twins)
+    asked = 'Jira asks: The way of ML-1 to "In Progress" asks for Resolution, Experiment stage. /exp sync screen EXP-1'
+    assert sum(asked in said for said in twins.channel()) == 1
+    twins.type("edit EXP-1 --title Tokens")
+    assert sum(asked in said for said in twins.channel()) == 1, "it is asked once"
+    assert twins.type("sync screen ML-1") == ""
+    inputs = {
+        b["label"]["text"]: b["element"] for b in twins.slack.views.top("U0ANA").content["blocks"] if "label" in b
+    }
+    assert [*inputs] == ["Resolution", "Experiment stage"]
+    assert [o["value"] for o in inputs["Resolution"]["options"]] == ["Done", "Won't Do"]
+    assert twins.edge.submit(resolution="Won't Do", customfield_10030="begun").status == 200
+    twins.settle()
+    fields = twins.jira.issue("ML-1")["fields"]
+    assert (fields["status"]["name"], fields["resolution"]["name"]) == ("In Progress", "Won't Do")
+    assert fields["customfield_10030"] == "begun"
+    assert fields["summary"] == "Tokens", "what waited behind it is written too"
+    assert "needs a person" not in twins.type("sync status")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("sync screen EXP-1 resolution=Fixed", 'Resolution cannot be "Fixed". One of Done, Won\'t Do.'),
+        ("sync screen EXP-1 priority=High", 'The way to "In Progress" does not ask for "priority". It asks for'),
+        ("sync screen EXP-1 Done", '"Done" is no answer: write FIELD=ANSWER'),
+        ('sync screen EXP-1 "Due date=2027-01-01"', "Due date is not given from here."),
+        ("sync screen EXP-1 resolution=done", "Due date is not given from here."),
+    ],
+)
+def test_what_a_screen_does_not_take_is_said_with_what_it_takes(twins: World, line: str, says: str) -> None:
+    twins.jira.screens["In Progress"] = ("resolution", "duedate")
+    start(twins)
+    assert says in " ".join(twins.type(line).split())
 
 
 def test_the_difference_is_shown_with_the_base(twins: World) -> None:

@@ -96,7 +96,8 @@ def _screens(
         for way in tracker.transitions(issue.id):
             if way.to.casefold() in targets:
                 answered = {"resolution"} if targets[way.to.casefold()] else set()
-                lacking[f'"{issue.status}" → "{way.to}"'] = sorted({*way.required} - answered)
+                asked = [asked.name for id_, asked in way.required.items() if id_ not in answered]
+                lacking[f'"{issue.status}" → "{way.to}"'] = sorted(asked)
     projects = sorted({issue.key.partition("-")[0] for issue in linked})[:PROJECTS]
     for project in projects:
         for name in sorted(set(types.values())):

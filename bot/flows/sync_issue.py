@@ -7,7 +7,6 @@ remembered before it is made (see `backlog.intent`): an edit of a person that ou
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -31,6 +30,7 @@ from backlog.merge import (
     summary_of,
     their_changes,
 )
+from backlog.screen import Screen
 from backlog.status import STATUS, Target, judge_status
 from bot.flows.announce import JIRA, announce
 from bot.flows.evidence import gather_evidence
@@ -47,6 +47,7 @@ from store.issues import (
     save_intent,
     save_issues,
 )
+from store.screens import forget_screen, load_screen, save_screen
 
 PROPERTY, TOLD, DUPLICATE = "property", "told", "duplicate"  # kept beside the fields: what was last sent, or said
 BUDGET = 20  # writes to one issue within BUDGET_TIME; more means two programs answer each other
@@ -255,27 +256,38 @@ def _write_status(services: Services, tracker: Tracker, twin: Twin, experiment: 
             f"Change [jira.stages] {experiment.stage}, or the workflow.",
             permanent=True,
         )
-    fields = _screen(way, push, twin)
+    answers = _answers(services, twin, experiment, way, push)
     _spend(services, twin)
     try:
-        tracker.do_transition(twin.issue.id, way.id, fields)
+        tracker.do_transition(twin.issue.id, way, answers)
     except IntegrationError as refused:
         if tracker.fetch_issue(twin.issue.id).status == twin.issue.status:
             raise
         raise IntegrationError("Jira", f"somebody moved {twin.issue.key} at the same moment.") from refused
     with services.database.write() as connection:
         save_agreed(connection, twin.issue.id, {STATUS: Agreed(experiment.stage, way.to)})
+        forget_screen(connection, twin.issue.id)
 
 
-def _screen(way: Transition, push: Target, twin: Twin) -> dict[str, Any]:
-    """The fields that the transition's screen asks for. Raises IntegrationError for one nobody configured."""
-    given = {"resolution": push.resolution} if push.resolution else {}
-    lacking = [name for name in way.required if name not in given]
-    if lacking:
-        raise IntegrationError(
-            "Jira",
-            f'the way of {twin.issue.key} to "{way.to}" asks for {", ".join(lacking)}.',
-            f'Name it in [jira.stages], such as "{way.to} / Done".',
-            permanent=True,
-        )
-    return {name: {"name": value} for name, value in given.items() if name in way.required}
+def _answers(services: Services, twin: Twin, experiment: Experiment, way: Transition, push: Target) -> dict[str, str]:
+    """What the transition's screen asks for, as configured or as a person answered. Raises IntegrationError where
+    something lacks, once a person was asked."""
+    configured = {"resolution": push.resolution} if push.resolution else {}
+    lacking = {id_: asked for id_, asked in way.required.items() if id_ not in configured}
+    configured = {id_: text for id_, text in configured.items() if id_ in way.required}
+    if not lacking:
+        return configured
+    screen = Screen(way.to, lacking)
+    with services.database.write() as connection:
+        known = load_screen(connection, twin.issue.id)
+        if known and known[0] == screen and known[1]:
+            return {**configured, **known[1]}
+        save_screen(connection, twin.issue.id, screen, {})
+        names = ", ".join(asked.name for asked in lacking.values())
+        what = f'The way of {twin.issue.key} to "{way.to}" asks for {names}.'
+        remedy = f"/exp sync screen {experiment.key}"
+        if known is None or known[0] != screen:
+            asks = Entry(services.now(), JIRA, "asks", f"{what} {remedy}")
+            _keep(connection, services, experiment, [asks])
+    more = f', or name it in [jira.stages], such as "{way.to} / Done".' if "resolution" in lacking else ""
+    raise IntegrationError("Jira", what, f"{remedy}{more}", permanent=True)

@@ -5,6 +5,7 @@ import click
 from backlog.experiment import Kind
 from backlog.merge import Side, Verdict, in_words
 from bot.flows.adopt_issues import adopt_issues
+from bot.flows.answer_screen import answer_screen
 from bot.flows.read_mapping import read_mapping
 from bot.flows.read_sync import Difference, show_difference, show_sync
 from bot.flows.services import require_role
@@ -104,6 +105,24 @@ def retry(request: Request, /, key: str) -> Answer:
     """Try again what failed on one issue: /exp sync retry ML-345"""
     issue = retry_issue(request.services, request.caller, key)
     return Answer(f"{issue} is tried again.", data={"issue": issue})
+
+
+@sync.command("screen")
+@click.argument("key")
+@click.argument("answers", nargs=-1, metavar="[FIELD=ANSWER]...")
+@pass_request
+def screen(request: Request, /, key: str, answers: tuple[str, ...]) -> Answer:
+    """Answer what Jira's screen asks for: /exp sync screen ML-345 "Resolution=Won't Do\""""
+    given = dict(_answer(text) for text in answers)
+    done = answer_screen(request.services, request.caller, key, given)
+    return Answer(f"{done.issue_key} is tried again with that.", data={"key": done.key, "issue": done.issue_key})
+
+
+def _answer(text: str) -> tuple[str, str]:
+    name, equals, said = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f'"{text[:40]}" is no answer: write FIELD=ANSWER, in quotes where it has spaces.')
+    return name.strip(), said.strip()
 
 
 @sync.command("pull", slow=True)

@@ -15,6 +15,7 @@ from integrations.jira.block import in_document, in_wiki
 from integrations.jira.issues import FIELDS, account_of, duplicate_of, edits_of, issue_of, printable, read_time
 from integrations.jira.markdown import to_markdown
 from integrations.jira.names import Names
+from integrations.jira.screens import transition_of, value_of
 from integrations.jira.wiki import from_wiki, to_wiki
 from integrations.jira.wire import Wire
 
@@ -208,12 +209,13 @@ class JiraClient:
     def transitions(self, issue_id: str) -> list[Transition]:
         """The ways out of the issue's status, with what their screens require."""
         answer = self._read("GET", f"issue/{issue_id}/transitions", params={"expand": "transitions.fields"})
-        return [_transition(raw) for raw in answer.get("transitions", [])]
+        return [transition_of(raw) for raw in answer.get("transitions", [])]
 
-    def do_transition(self, issue_id: str, transition_id: str, fields: Mapping[str, Any]) -> None:
-        """Take one of those ways."""
-        body: dict[str, Any] = {"transition": {"id": transition_id}}
-        self._write("POST", f"issue/{issue_id}/transitions", body | ({"fields": dict(fields)} if fields else {}))
+    def do_transition(self, issue_id: str, way: Transition, answers: Mapping[str, str]) -> None:
+        """Take one of those ways, with answers in words to what its screen asks for."""
+        body: dict[str, Any] = {"transition": {"id": way.id}}
+        fields = {id_: value_of(way.required[id_], text, self._cloud) for id_, text in answers.items()}
+        self._write("POST", f"issue/{issue_id}/transitions", body | ({"fields": fields} if fields else {}))
 
     def create_issue(self, project: str, issue_type: str, fields: Mapping[str, Any], key: str) -> Made:
         """A new issue that carries our key as a property from its first moment. Nothing is read after it: a read that
@@ -289,15 +291,6 @@ class JiraClient:
         status = {"resolved": link["finished"], "icon": icon}
         told = {"url": link["url"], "title": link["title"], "summary": link["summary"], "icon": icon, "status": status}
         self._write("POST", f"issue/{issue_id}/remotelink", {"globalId": link["global_id"], "object": told})
-
-
-def _transition(raw: Mapping[str, Any]) -> Transition:
-    fields = {name: field for name, field in (raw.get("fields") or {}).items() if field.get("required")}
-    allowed = {
-        name: tuple(str(value.get("name", "")) for value in field.get("allowedValues") or ())
-        for name, field in fields.items()
-    }
-    return Transition(str(raw["id"]), printable((raw.get("to") or {}).get("name")), allowed)
 
 
 def _instant(milliseconds: Any) -> datetime:

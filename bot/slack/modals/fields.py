@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backlog.screen import Asked, Screen
 from bot.slack.blocks import Block, cut, plain
 from bot.verbs import without_controls
 
@@ -15,9 +16,10 @@ INPUT_MAX = 3_000  # characters that a text input takes
 OPTION_MAX, VALUE_MAX = 75, 150  # characters of an option's text and value
 # What a select searches for; see `options.py`. A subject is a goal or an experiment.
 EXPERIMENT, GOAL, ISSUE, SUBJECT = "experiment", "goal", "issue", "subject"
-PERSON, LONG, FLAG, DATE, CHOICE, NUMBER, LINES, WORDS, TEXT = (
-    "person", "long", "flag", "date", "choice", "number", "lines", "words", "text",
+PERSON, LONG, FLAG, DATE, CHOICE, NUMBER, LINES, WORDS, TEXT, ANSWERS = (
+    "person", "long", "flag", "date", "choice", "number", "lines", "words", "text", "answers",
 )  # fmt: skip
+CHOICES_MAX = 100  # of one select
 SEARCHED = (EXPERIMENT, GOAL, ISSUE, SUBJECT)
 
 WHOLE = (click.IntRange, type(click.INT))
@@ -26,7 +28,7 @@ WHOLE = (click.IntRange, type(click.INT))
 KINDS = {
     "goal": GOAL, "parent": EXPERIMENT, "issue_key": ISSUE, "owner": PERSON, "old": PERSON, "new": PERSON,
     "subject": SUBJECT, "reviewer": PERSON, "hypothesis": LONG, "statement": LONG, "note": LONG, "when": WORDS,
-    "hours": WORDS, "what": WORDS, "words": WORDS,
+    "hours": WORDS, "what": WORDS, "words": WORDS, "answers": ANSWERS,
 }  # fmt: skip
 SUBJECTS = {
     "goal add": TEXT, "metric add": TEXT, "goal show": GOAL, "goal edit": GOAL, "goal ready": GOAL, "goal link": GOAL,
@@ -78,6 +80,21 @@ def draw(verb: str, param: click.Parameter, value: Any, *, optional: bool, versi
     }  # fmt: skip
     hint = getattr(param, "help", "") or ""
     return block | ({"hint": plain(hint, 500)} if hint else {})
+
+
+def draw_answers(verb: str, param: click.Parameter, screen: Screen | None) -> list[Block]:
+    """An input for each field that a screen of Jira asks for; none where no screen waits."""
+    asked = {id_: one for id_, one in screen.asked.items() if one.form != "none"} if screen else {}
+    return [
+        {"type": "input", "block_id": f"{verb}.{param.name}.{id_}", "label": plain(one.name, 200),
+         "element": {**_answer(one), "action_id": ANSWERS}} for id_, one in asked.items()
+    ]  # fmt: skip
+
+
+def _answer(asked: Asked) -> Block:
+    if not asked.choices:
+        return {"type": "plain_text_input", "max_length": INPUT_MAX}
+    return {"type": "static_select", "options": [option(one, one) for one in [*asked.choices][:CHOICES_MAX]]}
 
 
 def _label(kind: str, param: click.Parameter) -> str:
@@ -170,7 +187,10 @@ def words_of(verb: str, params: Sequence[click.Parameter], given: Mapping[str, s
     options = [word for param in params if isinstance(param, click.Option) for word in _option_words(param, given)]
     arguments = []
     for param in params:
-        if isinstance(param, click.Argument):
+        if kind_of(verb, param) == ANSWERS:
+            own = f"{param.name}."
+            arguments += [f"{name.removeprefix(own)}={text}" for name, text in given.items() if name.startswith(own)]
+        elif isinstance(param, click.Argument):
             if not given.get(param.name or ""):
                 if param.required:
                     continue  # the verb says what is missing

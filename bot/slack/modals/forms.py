@@ -116,6 +116,7 @@ FORMS: Mapping[str, Form] = {
         (Part("schedule add", ("report", "when", "audience", "emails", "reviewer", "preview_hours")),),
         "Schedule",
     ),
+    "sync screen": Form("What Jira asks for", (Part("sync screen", ("key", "answers")),), "Try again"),
     "settings quiet": SETTINGS,
     "settings goal": SETTINGS,
     "risk add": Form("New risk", (Part("risk add", ("subject", "cause", "impact", "owner", "review")),), "Add"),

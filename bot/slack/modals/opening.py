@@ -11,7 +11,7 @@ from bot.flows.services import Caller, Services
 from bot.slack.answers import Place
 from bot.slack.blocks import Block, paragraph, plain
 from bot.slack.desk import Desk
-from bot.slack.modals.fields import SEARCHED, draw, in_words, kind_of
+from bot.slack.modals.fields import ANSWERS, SEARCHED, draw, draw_answers, in_words, kind_of
 from bot.slack.modals.forms import OWN, SUBJECT, Form, form_of
 from bot.slack.modals.prefill import Subject, find_subject
 from bot.verbs import find_verb, typed_so_far
@@ -79,6 +79,9 @@ def _inputs(form: Form, given: Mapping[str, Any], subject: Subject | None) -> li
         for param in part.params():
             name = param.name or ""
             if name == SUBJECT and subject:
+                continue
+            if kind_of(part.verb, param) == ANSWERS:
+                blocks += draw_answers(part.verb, param, state.get(name))
                 continue
             value = given.get(f"{part.verb}.{name}", given.get(name))
             value = state.get(name) if value in (None, "", ()) else value

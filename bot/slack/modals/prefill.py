@@ -7,12 +7,14 @@ from typing import Any
 from backlog.errors import BacklogError
 from backlog.experiment import Experiment
 from backlog.goal import READINESS, Goal
+from backlog.screen import Screen
 from bot.flows.services import Services
 from bot.flows.subscribe import default_goal, preferences_of
 from bot.slack.modals.fields import GOAL
 from bot.slack.modals.forms import OWN
 from store.experiments import find_experiment
 from store.goals import find_goal
+from store.screens import load_screen
 from store.subscriptions import QUIET
 
 # Parameters that an experiment knows under another name.
@@ -37,7 +39,9 @@ def find_subject(services: Services, kind: str, key: str) -> Subject | None:
         with services.database.read() as connection:
             if kind == GOAL:
                 return _of_goal(find_goal(connection, key))
-            return _of_experiment(find_experiment(connection, key))
+            experiment = find_experiment(connection, key)
+            waiting = load_screen(connection, experiment.issue_id)
+            return _of_experiment(experiment, waiting[0] if waiting else None)
     except BacklogError:
         return None
 
@@ -55,7 +59,7 @@ def _of_goal(goal: Goal) -> Subject:
     return Subject(goal.key, f"{goal.key}: {goal.statement}", {**stated, **ready})
 
 
-def _of_experiment(e: Experiment) -> Subject:
-    state = {name: getattr(e, name) for name in Experiment.__slots__}
+def _of_experiment(e: Experiment, screen: Screen | None) -> Subject:
+    state = {name: getattr(e, name) for name in Experiment.__slots__} | {"answers": screen}
     other = {name: state[stored] for name, stored in NAMES.items()}
     return Subject(e.key, f"{e.key} {e.title} · {e.stage}", {**state, **other})
