@@ -34,7 +34,7 @@ from bot.flows.change_experiment import (
 from bot.flows.deliver_outbox import deliver_next
 from bot.flows.link_issue import link_issue
 from bot.flows.services import Caller, Services
-from bot.flows.sync_backlog import retry_issue, sync_backlog, take_census
+from bot.flows.sync_backlog import hear_of, retry_issue, sync_backlog, take_census
 from integrations.http import IntegrationError
 from integrations.jira.client import JiraClient
 from sandbox.jira import JiraSandbox, document_text
@@ -268,6 +268,11 @@ class Both(RuleBasedStateMachine):
                 return
 
     @rule()
+    def hint(self) -> None:
+        """A webhook, perhaps of long ago."""
+        hear_of(self.services, self.jira.issue("ML-1")["id"], "")
+
+    @rule()
     def census(self) -> None:
         with impatient():
             try:
@@ -343,6 +348,7 @@ class Both(RuleBasedStateMachine):
         self.check_nothing_vanished(timeline)
         self.check_once()
         quiet = self.writes()
+        self.hint()
         self.settle()
         assert self.writes() == quiet, "in line is quiet"
 
