@@ -181,6 +181,14 @@ def test_a_stage_takes_its_status_along_and_a_status_tries_its_stage(twins: Worl
     assert "stage  running" in twins.type("show EXP-1")
 
 
+def test_a_stage_that_jira_brought_is_told_in_the_issues_block_at_once(twins: World) -> None:
+    start(twins)
+    twins.jira.edit("ML-1", status=("To Do", "new"))
+    twins.settle()
+    twins.type("sync")
+    assert "Stage: ready" in document_text(twins.jira.issue("ML-1")["fields"]["description"])
+
+
 def test_done_in_jira_passes_no_gate_and_asks_once(twins: World) -> None:
     twins.jira.edit("ML-1", status=("Done", "done"))
     pull(twins)

@@ -78,7 +78,7 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
         kept = [verdict for verdict in verdicts if verdict.value == verdict.theirs or verdict.stands is Side.BOTH]
         save_agreed(connection, issue_id, {verdict.field: after(verdict) for verdict in kept})
         experiment = _offer_original(connection, services, experiment, twin, agreed)
-        push = _status(connection, services, experiment, twin, agreed.get(STATUS))
+        experiment, push = _status(connection, services, experiment, twin, agreed.get(STATUS))
     _write_fields(services, tracker, twin, experiment, verdicts)
     if push:
         _write_status(services, tracker, twin, experiment, push)
@@ -223,17 +223,18 @@ def _spend(services: Services, twin: Twin) -> None:
 
 def _status(
     connection: Connection, services: Services, experiment: Experiment, twin: Twin, base: Agreed | None
-) -> Target | None:
-    """The transition to make, if any; a move that Jira asks for is tried here, and asked about where a gate holds."""
+) -> tuple[Experiment, Target | None]:
+    """The experiment after a move that Jira asks for, which is asked about where a gate holds, and the transition to
+    make there, if any."""
     verdict = judge_status(experiment.stage, twin.issue, base, services.statuses)
     if verdict.push:
-        return verdict.push
+        return experiment, verdict.push
     if verdict.move_to:
         experiment = _keep(
             connection, services, experiment, [_moved(connection, services, experiment, twin, verdict.move_to)]
         )
     save_agreed(connection, twin.issue.id, {STATUS: Agreed(experiment.stage, twin.issue.status)})
-    return None
+    return experiment, None
 
 
 def _moved(connection: Connection, services: Services, experiment: Experiment, twin: Twin, to: Stage) -> Entry:
