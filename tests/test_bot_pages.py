@@ -36,9 +36,8 @@ def test_the_link_in_the_posted_report_opens_its_page_and_nothing_opens_without(
     world: World, browser: TestClient
 ) -> None:
     (head,) = [m for m in world.slack.messages("ml") if m["blocks"][0]["type"] == "header"]
-    url = re.search(r"<(http[^|]*/reports/[^|]*)\|", str(head["blocks"]))
-    assert url
-    assert browser.get(url[1].removeprefix(world.services.public_url)).status_code == 200
+    url = str(head["blocks"][-1]["elements"][0]["url"])
+    assert browser.get(url.removeprefix(world.services.public_url)).status_code == 200
     fresh = TestClient(browser.app)
     for path in (REPORT, "/reports/", "/reports/nowhere", "/experiments/EXP-1", "/experiments/"):
         denied = fresh.get(path)
