@@ -65,62 +65,75 @@ class _Span:
         )
 
 
-def worth_of_series(connection: Connection, metric: Metric, ids: Sequence[int]) -> dict[int, Worth]:
-    """By series id, those of the metric given, under its aggregation and window; series without readings are left
-    out."""
+class Way(NamedTuple):
+    """How readings become a worth: all that counts of a metric here, so that series of many metrics go together."""
+
+    aggregation: Aggregation
+    better: Better
+    quantile: float | None
+    window: str
+
+
+def way_of(metric: Metric) -> Way:
+    """The metric's way."""
+    return Way(metric.aggregation, metric.better, metric.quantile, metric.window)
+
+
+def worth_of_series(connection: Connection, way: Way, ids: Sequence[int]) -> dict[int, Worth]:
+    """By series id; series without readings are left out."""
     found: dict[int, Worth] = {}
     for start in range(0, len(ids), SLICE):
-        found |= _worths(connection, metric, series.c.id.in_(ids[start : start + SLICE]))
+        found |= _worths(connection, way, series.c.id.in_(ids[start : start + SLICE]))
     return found
 
 
-def _worths(connection: Connection, metric: Metric, own: ColumnElement[bool]) -> dict[int, Worth]:
-    if metric.aggregation is Aggregation.QUANTILE:
-        return _quantiles(connection, metric, own)
+def _worths(connection: Connection, way: Way, own: ColumnElement[bool]) -> dict[int, Worth]:
+    if way.aggregation is Aggregation.QUANTILE:
+        return _quantiles(connection, way, own)
     spans: dict[int, _Span] = {}
-    queries = (_raw(metric, own), _rolled(metric, own))
+    queries = (_raw(way, own), _rolled(way, own))
     for series_id, *values in (row for query in queries for row in connection.execute(query)):
         span = _Span(*values)
         spans[series_id] = spans[series_id].joined(span) if series_id in spans else span
     return {
-        series_id: Worth(span.last_at, span.last_step, span.total, span.finite, _value(metric, span))
+        series_id: Worth(span.last_at, span.last_step, span.total, span.finite, _value(way, span))
         for series_id, span in spans.items()
     }
 
 
-def _value(metric: Metric, span: _Span) -> float | None:
-    if metric.aggregation is Aggregation.LAST:
+def _value(way: Way, span: _Span) -> float | None:
+    if way.aggregation is Aggregation.LAST:
         return span.last
-    if metric.aggregation is Aggregation.MEAN:
+    if way.aggregation is Aggregation.MEAN:
         return span.total / span.finite if span.finite else None
-    return span.high if metric.better is Better.UP else span.low
+    return span.high if way.better is Better.UP else span.low
 
 
-def _raw(metric: Metric, own: ColumnElement[bool]) -> Select[Any]:
+def _raw(way: Way, own: ColumnElement[bool]) -> Select[Any]:
     value = reading.c.value
     joined = series.join(reading, reading.c.series_id == series.c.id)
     # Bounds are those of the primary key: the last row of each series is found without reading the others.
     last = select(reading.c.step, reading.c.value).where(reading.c.series_id == series.c.id)
     last = last.order_by(reading.c.at.desc(), reading.c.step.desc()).limit(1).correlate(series)
     step, newest = last.with_only_columns(reading.c.step), last.with_only_columns(reading.c.value)
-    if metric.aggregation is Aggregation.LAST:
+    if way.aggregation is Aggregation.LAST:
         at = last.with_only_columns(reading.c.at).scalar_subquery()
         nothing: tuple[Any, ...] = tuple(literal_column(value) for value in ("NULL", "NULL", "0", "0"))
         query = select(series.c.id, at, step.scalar_subquery(), newest.scalar_subquery(), *nothing)
         return query.where(own, at.is_not(None))
     sums = func.min(value), func.max(value), func.coalesce(func.sum(value), 0.0), func.count(value)
     query = select(series.c.id, func.max(reading.c.at), literal_column("0"), literal_column("NULL"), *sums)
-    return query.select_from(joined).where(own, _within(metric, reading.c.at)).group_by(series.c.id)
+    return query.select_from(joined).where(own, _within(way, reading.c.at)).group_by(series.c.id)
 
 
-def _rolled(metric: Metric, own: ColumnElement[bool]) -> Select[Any]:
+def _rolled(way: Way, own: ColumnElement[bool]) -> Select[Any]:
     joined = series.join(rollup, rollup.c.series_id == series.c.id)
     order = (rollup.c.last_at.desc(), rollup.c.last_step.desc())
     rank = func.row_number().over(partition_by=rollup.c.series_id, order_by=order).label("rank")
     columns = [
         rollup.c[name] for name in ("series_id", "last_at", "last_step", "last", "low", "high", "total", "finite")
     ]
-    where = (own, series.c.hours_until.is_not(None), _within(metric, rollup.c.last_at))
+    where = (own, series.c.hours_until.is_not(None), _within(way, rollup.c.last_at))
     spans = select(*columns, rank).select_from(joined).where(*where).subquery()
     newest = func.max(case((spans.c.rank == 1, spans.c.last)))
     steps = func.max(case((spans.c.rank == 1, spans.c.last_step)))
@@ -128,31 +141,31 @@ def _rolled(metric: Metric, own: ColumnElement[bool]) -> Select[Any]:
     return select(spans.c.series_id, func.max(spans.c.last_at), steps, newest, *sums).group_by(spans.c.series_id)
 
 
-def _within(metric: Metric, at: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _within(way: Way, at: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether a time lies in the metric's window before the series' last reading."""
-    if not metric.window:
+    if not way.window:
         return true()
-    span = read_span(metric.window).total_seconds() * 1_000_000
+    span = read_span(way.window).total_seconds() * 1_000_000
     newest = select(func.max(reading.c.at)).where(reading.c.series_id == series.c.id).correlate(series)
     rolled = select(func.max(rollup.c.last_at)).where(rollup.c.series_id == series.c.id).correlate(series)
     end = func.coalesce(newest.scalar_subquery(), rolled.scalar_subquery())
     return type_coerce(at, BigInteger) > type_coerce(end, BigInteger) - int(span)
 
 
-def _quantiles(connection: Connection, metric: Metric, own: ColumnElement[bool]) -> dict[int, Worth]:
+def _quantiles(connection: Connection, way: Way, own: ColumnElement[bool]) -> dict[int, Worth]:
     joined = series.join(reading, reading.c.series_id == series.c.id)
     columns = (series.c.id, type_coerce(reading.c.at, Instant), reading.c.value)
-    query = select(*columns).select_from(joined).where(own, _within(metric, reading.c.at))
+    query = select(*columns).select_from(joined).where(own, _within(way, reading.c.at))
     rows = connection.execute(query.order_by(series.c.id, reading.c.at).execution_options(yield_per=10_000))
-    return {series_id: _quantile(metric, group) for series_id, group in groupby(rows, key=lambda row: row[0])}
+    return {series_id: _quantile(way, group) for series_id, group in groupby(rows, key=lambda row: row[0])}
 
 
-def _quantile(metric: Metric, rows: Iterable[Any]) -> Worth:
+def _quantile(way: Way, rows: Iterable[Any]) -> Worth:
     last, values = None, []
     for _, at, value in rows:
         last = at
         if value is not None:
             values.append(value)
     assert last is not None  # a group has a row
-    value = float(np.quantile(values, metric.quantile or 0.5)) if values else None
+    value = float(np.quantile(values, way.quantile or 0.5)) if values else None
     return Worth(last, 0, 0.0, len(values), value)

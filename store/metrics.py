@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from backlog.errors import BacklogError, NotFound
 from backlog.evaluation import comparable_runs
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
-from store.aggregates import worth_of_series
+from store.aggregates import way_of, worth_of_series
 from store.dialect import insert
 from store.retention import DAY, HOUR, LateReading, save_late
 from store.run_links import linked_runs
@@ -206,7 +206,7 @@ def all_run_values(connection: Connection, metric: Metric, experiment: int | Non
     joined = series.outerjoin(worth, worth.c.series_id == series.c.id)
     rows = connection.execute(select(*columns).select_from(joined).where(*own)).all()
     found = {row.id: (row.last_at, row.value) for row in rows if row.last_at is not None}
-    missing = worth_of_series(connection, metric, [row.id for row in rows if row.last_at is None])
+    missing = worth_of_series(connection, way_of(metric), [row.id for row in rows if row.last_at is None])
     found |= {series_id: (known.last_at, known.value) for series_id, known in missing.items()}
     return [_run_value(row, *found[row.id]) for row in rows if row.id in found]
 

@@ -29,7 +29,7 @@ from sqlalchemy import update as update_of
 from sqlalchemy.types import TypeEngine
 
 from backlog.metric import Aggregation, Better, Metric
-from store.aggregates import worth_of_series
+from store.aggregates import Way, worth_of_series
 from store.dialect import insert
 from store.tables import Instant, metric, series, worth
 
@@ -109,17 +109,18 @@ def missing_worths(connection: Connection, source: str = "") -> list[list[int]]:
     return list(_slices(list(connection.scalars(query))))
 
 
-def compute_worths(connection: Connection, ids: Sequence[int], metrics: Iterable[Metric]) -> None:
-    """Compute from all that is stored, and keep, what those series of the metrics are worth."""
+def compute_worths(connection: Connection, ids: Sequence[int]) -> None:
+    """Compute from all that is stored, and keep, what those series are worth."""
+    columns = (series.c.id, metric.c.aggregation, metric.c.better, metric.c.quantile, metric.c.window)
+    query = select(*columns).join(metric, metric.c.id == series.c.metric_id).where(series.c.id.in_(ids))
+    own: dict[Way, list[int]] = defaultdict(list)
     # Locked, so that no reading comes to them meanwhile: it would count for a row that is not there yet.
-    query = select(series.c.id, series.c.metric_id).where(series.c.id.in_(ids)).with_for_update()
-    own: dict[int, list[int]] = defaultdict(list)
-    for series_id, metric_id in connection.execute(query):
-        own[metric_id].append(series_id)
+    for series_id, aggregation, better, quantile, window in connection.execute(query.with_for_update(of=series)):
+        own[Way(Aggregation(aggregation), Better(better), quantile, window)].append(series_id)
     rows = [
         {"series_id": series_id, **known._asdict()}
-        for of in metrics
-        for series_id, known in worth_of_series(connection, of, own.get(of.id, ())).items()
+        for way, waiting in own.items()
+        for series_id, known in worth_of_series(connection, way, waiting).items()
     ]
     if rows:
         connection.execute(insert(connection, worth).on_conflict_do_nothing(), rows)

@@ -85,6 +85,15 @@ def test_wrong_json_lines_are_named(tmp_path: Path, line: str, says: str) -> Non
         read(JsonLinesFiles(config(tmp_path)), [DEV])
 
 
+def test_noise_without_a_line_is_left_at_its_first_mebibyte(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HEAD + "x" * (3 << 20))
+    with pytest.raises(IntegrationError, match="a line is longer than 1 MiB"):
+        read(CsvFiles(config(tmp_path / "m.csv")), [DEV])
+    (tmp_path / "m.csv").write_text("<!doctype html><title>Sign in</title>\n")
+    with pytest.raises(IntegrationError, match=r"m\.csv has no column time"):
+        read(CsvFiles(config(tmp_path / "m.csv")), [DEV])
+
+
 def test_an_unchanged_file_is_not_read_again_and_a_lost_poll_is_repeated(tmp_path: Path) -> None:
     source = csv(tmp_path, "2026-11-20T10:00:00,recall,0.72,r1,,,")
     assert len(read(source, [DEV], LONG_AGO)[1]) == 1

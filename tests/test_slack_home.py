@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.transcript import block_text
+from store.metrics import save_source_state
 from tests.conftest import World
 from tests.test_slack_cards import card, ready
 from tests.test_slack_modals import answered, shown
@@ -75,6 +76,14 @@ def test_only_admins_see_how_sources_and_deliveries_stand(world: World) -> None:
     object.__setattr__(world.services, "roles", Roles({Role(name): ids for name, ids in roles.items()}))
     assert "Sources, Jira and deliveries" not in home(world)
     assert "Sources, Jira and deliveries" in home(world, "U0BEN")
+    assert "files: never read yet" in home(world, "U0BEN")
+    with world.services.database.write() as connection:
+        save_source_state(connection, "files", world.services.now(), "")
+        save_source_state(connection, "files", None, "files: it is down.")
+        save_source_state(connection, "gone", world.services.now(), "")
+    world.clock.forward(minutes=7)
+    assert "files: read 7 min ago, files: it is down." in home(world, "U0BEN")
+    assert "gone" not in home(world, "U0BEN"), "what the config does not name any more"
 
 
 def test_a_click_in_the_home_acts_and_draws_it_anew(world: World) -> None:

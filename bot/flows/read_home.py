@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from backlog.experiment import Experiment, Stage, Wanted
 from backlog.subscription import Subscription, deciders_of, waits
+from bot.flows.gather_situation import source_lines
 from bot.flows.read_sources import since_read
 from bot.flows.services import Services
 from bot.roles import Role
 from store import outbox
 from store.experiments import load_experiments
-from store.metrics import source_states
 from store.outbox import Row
 from store.people import groups_of, members_of
 from store.subscriptions import QUIET, load_preferences, load_subscriptions
@@ -59,9 +59,9 @@ def _waiting(
 
 
 def _health(connection: Connection, services: Services) -> list[str]:
-    states, now = source_states(connection), services.now()
+    now = services.now()
     lines = [
-        f"{name}: {since_read(now - read_at if read_at else None)}{f', {error}' if error else ''}"
-        for name, (read_at, error) in sorted(states.items())
+        f"{s.name}: {since_read(now - s.read_at if s.read_at else None)}{f', {s.error}' if s.error else ''}"
+        for s in source_lines(connection, services)
     ]
     return [*lines, f"On their way out: {outbox.count_waiting(connection, '')}"]

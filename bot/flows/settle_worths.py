@@ -1,7 +1,6 @@
 """Computes what runs are worth where nothing could be added to what was known; see `store.worths`."""
 
 from bot.flows.services import Services
-from store.metrics import load_metrics
 from store.worths import compute_worths, missing_worths
 
 
@@ -11,4 +10,4 @@ def settle_worths(services: Services, source: str = "") -> None:
         waiting = missing_worths(connection, source)
     for ids in waiting:
         with services.database.write() as connection:
-            compute_worths(connection, ids, load_metrics(connection, source=source))
+            compute_worths(connection, ids)
