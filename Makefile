@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
-.PHONY: demo demo-page docs test test-contract test-long check format bench pictures setup clean
+.PHONY: demo demo-page docs test test-contract test-long check format bench pictures sbom setup clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,14 @@ bench: setup
 # The pictures in README.md and docs/reports.md, from the demo; needs Chromium.
 pictures: demo
 	$(BIN)/python docs/pictures.py demo-out docs
+
+# What the environment holds, package by package, as CycloneDX; the tool lives in an environment of its own.
+sbom: setup
+	@test -x .venv-sbom/bin/cyclonedx-py || { "$(PYTHON)" -m venv .venv-sbom && \
+	  .venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0; }
+	@mkdir -p sbom
+	.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --of JSON -o sbom/scrumbut.cdx.json $(BIN)/python
 
 clean:
 	rm -rf $(VENV) demo-out bench-out build *.egg-info

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import app
+from bot.manifest import OPTIONAL, SCOPES
 from bot.verbs import exp
 from integrations.sources import SOURCES
 
@@ -48,6 +49,16 @@ def test_every_source_kind_is_named_in_the_docs() -> None:
 def test_every_make_target_that_the_docs_name_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?m)^make ([a-z-]+)", DOCS)) <= targets
+
+
+def test_every_test_that_security_names_exists_and_every_scope_has_its_reason() -> None:
+    told = (ROOT / "docs/security.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", told))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    assert len(named) > 40
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+    rows = {f"| `{name}` | {why} | {'yes' if name in OPTIONAL else ''} |" for name, why in SCOPES.items()}
+    assert {row for row in told.splitlines() if re.match(r"\| `[\w.]+:?[\w.]*` \|", row)} == rows
 
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:

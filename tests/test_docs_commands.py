@@ -28,6 +28,7 @@ NOT_RUN = [
     ("CONTRIBUTING.md", "the gate runs them, but for the long ones"),
     ("README.md", "the gate runs both from a fresh clone"),
     ("operations.md", "it changes the machine, as root"),
+    ("security.md", "it asks a database of weaknesses on the internet"),
 ]
 KINDS = {"sh", "toml", "python", "text", "console", "mermaid"}  # console: test_docs; python: test_foreign_source
 ENDLESS = ("serve", "work", "demo")  # what runs until Ctrl-C has its own tests
