@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis
@@ -75,6 +77,20 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     template = request.getfixturevalue("migrated").rsplit("/", 1)[1]
     return postgres.fresh_database(request.getfixturevalue("postgresql"), template)
+
+
+@cache
+def migrated_file() -> bytes:
+    """The same in SQLite: what the migrations do has tests of its own."""
+    with TemporaryDirectory() as folder:
+        open_database(f"sqlite:///{folder}/s.db").close()
+        return Path(folder, "s.db").read_bytes()
+
+
+def place_database(path: Path) -> None:
+    """Put a copy of it there, unless there is one."""
+    if not path.exists():
+        path.write_bytes(migrated_file())
 
 
 @dataclass
@@ -189,6 +205,7 @@ def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Worl
             path = tmp_path / "config.toml"
             filled = config.format(slack=slack_url, jira=jira_url, deployment=deployment, folder=tmp_path)
             path.write_text(filled.replace(f"sqlite:///{tmp_path}/scrumbut.db", database_url), encoding="utf-8")
+            place_database(tmp_path / "scrumbut.db")
             (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
             settings = load_settings(path)
             services = open_services(settings, clock)

@@ -1,9 +1,6 @@
 """Several workspaces in one process: each installs the app, and sees nothing of the others."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,8 +12,10 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
+from typer.testing import CliRunner, Result
 
 from backlog.goal import Goal
+from bot.cli import app
 from bot.config import ConfigError, Settings, load_settings, workspace_settings
 from bot.flows.installations import WorkspaceToken
 from bot.flows.services import Services
@@ -41,7 +40,7 @@ from store.installations import SealBroken, claim_renewal, load_installations, l
 from store.tables import installation, metadata
 from store.vault import Vault
 from tests import blockkit
-from tests.conftest import TestClock, _text
+from tests.conftest import TestClock, _text, place_database
 from tests.test_bot_serve import Place, free_port, wait_for
 
 ALPHA, BETA = "T0ALPHA", "T0BETA"
@@ -151,6 +150,8 @@ def make_town(tmp_path: Path) -> Iterator[Callable[..., Town]]:
             places[0].team, places[1].team = ALPHA, BETA
             slack = SlackWorkspaces(places, now=lambda: clock().timestamp(), rotates=rotates)
             slack_url = running.enter_context(serving(slack.app))
+            for name in ("scrumbut.db", f"scrumbut.{ALPHA}.db", f"scrumbut.{BETA}.db"):
+                place_database(tmp_path / name)
             (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
             (tmp_path / "alpha.toml").write_text(
                 f'[slack]\nchannel = "#ml"\n[[sources]]\nname = "files"\nkind = "csv"\nurl = "{tmp_path}/readings.csv"'
@@ -463,16 +464,19 @@ def test_an_organisation_that_installs_for_all_its_workspaces_is_served_by_its_o
     assert town.workspaces.app_of("", BETA) is None
 
 
-def test_the_command_line_works_in_the_workspace_that_the_environment_names(town: Town) -> None:
+def test_the_command_line_works_in_the_workspace_that_the_environment_names(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     town.type(BETA, 'new "Focal loss"')
-    env = {**os.environ, "SCRUMBUT_WORKSPACE": BETA}
-    command = [sys.executable, "-m", "bot.cli", "exp", "list", "--config", str(town.folder / "config.toml")]
-    listed = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert "Focal loss" in listed.stdout
-    unknown = subprocess.run(command, env={**env, "SCRUMBUT_WORKSPACE": "T0NOBODY"}, capture_output=True, text=True)
-    assert (unknown.returncode, "There are: T0ALPHA, T0BETA" in unknown.stderr) == (1, True)
-    home = {name: value for name, value in env.items() if name != "SCRUMBUT_WORKSPACE"}
-    assert "Focal loss" not in subprocess.run(command, env=home, capture_output=True, text=True).stdout
+
+    def listed(workspace: str) -> Result:
+        monkeypatch.setenv("SCRUMBUT_WORKSPACE", workspace)
+        return CliRunner().invoke(app, ["exp", "list", "--config", str(town.folder / "config.toml")])
+
+    assert "Focal loss" in listed(BETA).output
+    assert "Focal loss" not in listed(ALPHA).output + listed("").output
+    unknown = listed("T0NOBODY")
+    assert (unknown.exit_code, "There are: T0ALPHA, T0BETA" in unknown.output) == (1, True)
 
 
 def test_a_backlog_with_a_token_in_the_config_goes_on_when_its_workspace_installs_the_app(
@@ -486,8 +490,8 @@ def test_a_backlog_with_a_token_in_the_config_goes_on_when_its_workspace_install
         town.home.messenger.installation()
     town.install(BETA)
     assert town.workspaces.app_of("", BETA) is None, "it is at home"
-    app = open_app(town.settings.slack, town.home)
-    web = open_web(town.home, SlackEndpoint(app, SECRET_OF_SLACK, town.workspaces.app_of).receive)
+    bolt = open_app(town.settings.slack, town.home)
+    web = open_web(town.home, SlackEndpoint(bolt, SECRET_OF_SLACK, town.workspaces.app_of).receive)
     with serving(web) as url:
         edge = SlackEdge(town.slack.workspaces[BETA], town.slack_url, f"{url}/slack/events")
         assert "keep clients" in json.dumps(edge.command("goal show churn").body)
