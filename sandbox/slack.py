@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.faults import AFTER, Faults, bad_answer
+from sandbox.slack_manners import Pace, lacking_scope
 from sandbox.slack_rules import Json, Refusal, check_blocks
 from sandbox.slack_views import Views
 
@@ -85,6 +86,7 @@ class SlackSandbox:
         self.files: dict[str, File] = {}
         self.calls: list[Json] = []
         self.faults = Faults()
+        self.pace = Pace(now)  # how often methods may be called; off, so that a story may be told in a moment
         self.sockets: list[WebSocket] = []
         self.loop: asyncio.AbstractEventLoop | None = None
         self.acks: dict[str, Json] = {}
@@ -111,6 +113,9 @@ class SlackSandbox:
         fault = self.faults.take(method.partition("/")[0])
         if fault and fault.kind not in AFTER:
             return await bad_answer(fault, send)
+        if wait_s := self.pace.wait_s(method, self._channel_id(args)):
+            call["status"] = 429
+            return JSONResponse({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(wait_s)})
         if method.startswith("upload/"):
             body, status = self._receive_file(method.removeprefix("upload/"), await request.body())
         elif method.startswith("commands/"):
@@ -129,6 +134,8 @@ class SlackSandbox:
             if handle is None:
                 raise Refusal("unknown_method", req_method=method)
             self._authorize(method, request, args)
+            if lacks := lacking_scope(method, self.scopes):
+                raise Refusal("missing_scope", needed=lacks, provided=self.scopes)
             return {"ok": True, **handle(self, args)}
         except Refusal as refusal:
             return refusal.body
@@ -186,7 +193,6 @@ class SlackSandbox:
 
     def chat_unfurl(self, args: Json) -> Json:
         """chat.unfurl"""
-        self._scoped("links:write")
         unfurls = _decoded(args.get("unfurls"))
         if not isinstance(unfurls, dict) or not unfurls:
             raise Refusal("missing_unfurls")
@@ -219,10 +225,6 @@ class SlackSandbox:
         view = self.views.publish(args["user_id"], _decoded(args.get("view")) or {})
         return {"view": view.payload(self.team)}
 
-    def _scoped(self, needed: str) -> None:
-        if needed not in SCOPES.split(","):
-            raise Refusal("missing_scope", needed=needed, provided=SCOPES)
-
     def history(self, args: Json) -> Json:
         """conversations.history, newest first"""
         channel = self._readable(args)
@@ -237,8 +239,8 @@ class SlackSandbox:
 
     def conversations(self, args: Json) -> Json:
         """conversations.list"""
-        if "private_channel" in str(args.get("types", "")) and "groups:read" not in SCOPES:
-            raise Refusal("missing_scope", needed="groups:read", provided=SCOPES)
+        if "private_channel" in str(args.get("types", "")) and "groups:read" not in self.scopes:
+            raise Refusal("missing_scope", needed="groups:read", provided=self.scopes)
         channels = [{"id": c.id, "name": c.name, "is_channel": True, "is_member": c.member}
                     for c in self.channels.values() if c.id[0] != "D"]  # fmt: skip
         start, limit = int(args.get("cursor") or 0), int(args.get("limit") or 100)
@@ -313,6 +315,11 @@ class SlackSandbox:
         if channel is None:
             raise Refusal("channel_not_found")
         return channel
+
+    def _channel_id(self, args: Json) -> str:
+        """What a call is about, whether it names the channel or tells its id."""
+        wanted = str(args.get("channel", ""))
+        return next((c.id for c in list(self.channels.values()) if c.name == wanted.lstrip("#")), wanted)
 
     def conversation(self, user: str) -> Channel:
         """The bot's own conversation with a person, named after them; it comes into being with its first message."""

@@ -1,5 +1,7 @@
 """The stand-ins are strict, and the judges that hold them and the product can fail."""
 
+import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ from slack_sdk.errors import SlackApiError
 
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
-from sandbox.slack import SlackSandbox
+from sandbox.slack import METHODS, SlackSandbox
+from sandbox.slack_manners import NEEDS, TIERS
 from sandbox.transcript import transcript
 from tests import blockkit
+from tests.conftest import World
 from tests.openapi import jira_judge
 
 
@@ -113,3 +117,53 @@ def test_the_judge_of_jira_can_say_no(shared: Path, deployment: str) -> None:
     assert judge.exchange("POST", path, {**good, "maxResults": "ten"}, 200, {"issues": []})
     assert judge.exchange("POST", path, good, 200, {"issues": "none"})
     assert judge.exchange("POST", f"/rest/api/{version}/telepathy", good, 200, {})
+
+
+def call(slack: SlackSandbox, url: str, method: str, **args: object) -> httpx2.Response:
+    return httpx2.post(f"{url}/api/{method}", json=args, headers={"Authorization": f"Bearer {slack.bot_token}"})
+
+
+def test_a_method_without_its_scope_is_refused_and_told_which() -> None:
+    slack = SlackSandbox()
+    slack.scopes = "channels:history,im:write"
+    with serving(slack.app) as url:
+        refused = call(slack, url, "chat.postMessage", channel="C0ML", text="x").json()
+        assert (refused["error"], refused["needed"]) == ("missing_scope", "chat:write")
+        assert refused["provided"] == slack.scopes
+        assert call(slack, url, "conversations.history", channel="C0ML").json()["ok"], "one of its scopes is enough"
+
+
+def test_the_scopes_of_methods_are_slacks(shared: Path) -> None:
+    for method in METHODS:
+        path = shared / f"truth/slack/methods/{method}.json"
+        told = (json.loads(path.read_text()).get("scope") or {}).get("bot", []) if path.exists() else []
+        assert set(NEEDS.get(method, ())) == set(told), method
+
+
+def test_slacks_limits_hold_where_they_are_switched_on() -> None:
+    now = [1_000.0]
+    slack = SlackSandbox(now=lambda: now[0])
+    with serving(slack.app) as url:
+        for _ in range(3):
+            assert call(slack, url, "chat.postMessage", channel="C0ML", text="x").status_code == 200
+        slack.pace.on = True
+        assert call(slack, url, "chat.postMessage", channel="C0ML", text="x").status_code == 200
+        refused = call(slack, url, "chat.postMessage", channel="C0ML", text="x")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert call(slack, url, "chat.postMessage", channel="C0MGMT", text="x").status_code == 200
+        now[0] += 1
+        assert call(slack, url, "chat.postMessage", channel="C0ML", text="x").status_code == 200
+        answers = [call(slack, url, "conversations.list").status_code for _ in range(TIERS["conversations.list"] + 1)]
+        assert answers == [200] * TIERS["conversations.list"] + [429]
+
+
+def test_the_bot_keeps_to_slacks_limits_and_loses_nothing(world: World) -> None:
+    world.slack.pace.on = True
+    for number in range(3):
+        world.edge.command(f'new "Idea {number}"')
+    world.settle()
+    posts = [c for c in world.slack.calls if c["method"] == "chat.postMessage" and c["status"] == 200]
+    assert [post["args"]["channel"] for post in posts] == ["#ml"] * 3
+    times = [post["at"] for post in posts]
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 1
+    assert len(world.channel()) == 3

@@ -44,6 +44,7 @@ def serve_page(port: int) -> None:
         story = open_story(Path(running.enter_context(tempfile.TemporaryDirectory())), running)
         tell(story)
         story.clock.run_on()
+        story.slack.pace.on = True  # from here on people are at it, and Slack's limits hold
         start_work(story.settings, story.services, running)
         page = Page(story.slack, story.jira, story.edge, beside_of(story))
         address = running.enter_context(serving(page.app, port))
