@@ -115,6 +115,7 @@ def test_a_visitor_plays_the_whole_way(browser: Any, address: str) -> None:  # n
     seen.picture("opened")
 
     seen.step()
+    page.get_by_role("button", name="Create it anyway").click()
     seen.reads(f"{NEW} The size of each feature finds more leavers")
     page.locator("#jira button[data-key=ML-7]").wait_for(timeout=20_000)
     expect(seen.status("ML-7")).to_contain_text("To Do")

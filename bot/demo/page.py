@@ -99,7 +99,7 @@ def _steps(key: str) -> Sequence[Step]:
     )
     return (
         Step(
-            "Put an idea on the backlog: its card appears here, its issue in Jira.",
+            "Put an idea on the backlog. What is like it is shown first: press “Create it anyway”.",
             'new "The size of each feature finds more leavers" --goal churn --kind improvement --jira ML',
         ),
         Step(f"Say how the answer will be known. (/exp frame {key} alone opens a form.)", frame),
