@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from backlog.experiment import Stage
 from bot.demo.models import RECIPES
 from bot.demo.printed import tell
 from bot.demo.story import IDEAS, Story, open_story
+from bot.flows.services import Services
 from bot.flows.show_report import draft, write_out
 from bot.manifest import SHORTCUTS
 from bot.serve import start_work
@@ -32,7 +34,7 @@ from store.experiments import load_experiments
 from store.goals import load_goals
 from store.reports import find_report, list_reports
 
-NOW = "now"  # the report as it would be posted at this moment
+NOW = "now"  # the report of the week in hand, as far as it has come
 SEEDS = 4  # models a press of the button trains
 RUN_TAKES = timedelta(hours=4)  # of the story's time
 ENVIRONMENTS = (("dev", "Clients that were held out"), ("prod", "Production's clients"))
@@ -133,17 +135,27 @@ def _words(story: Story) -> list[Pair]:
 def _documents(story: Story) -> list[Pair]:
     with story.services.database.read() as connection:
         known = list_reports(connection)
-    return [(NOW, "As it would be posted now"), *((id_, f"{id_}, posted {at:%d %b %Y}") for id_, _, at in known)]
+    return [
+        (NOW, "As it will be posted on Monday, if nothing else happens"),
+        *((id_, f"{id_}, posted {at:%d %b %Y}") for id_, _, at in known),
+    ]
 
 
 def _read(story: Story, name: str) -> str:
     if name == NOW:
-        return write_out(*draft(story.services, "weekly"), "html")[0].decode()
+        return write_out(*draft(_on_monday(story), "weekly"), "html")[0].decode()
     try:
         with story.services.database.read() as connection:
             return find_report(connection, name).html
     except NotFound as error:
         raise LookupError(str(error)) from error
+
+
+def _on_monday(story: Story) -> Services:
+    """The services by the clock of the next report's time: then this week's acts are last week's news."""
+    now = story.clock()
+    due = story.services.reports[0].schedule.times(now, now + timedelta(days=8))[0]
+    return replace(story.services, now=lambda: due)
 
 
 def _bench(story: Story) -> Workbench:
