@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="scrumbut",
     help="Agile for machine-learning work: an untimeboxed experiment backlog between Slack, Jira and your tracker.",
+    epilog="Exit codes: 0 fine, 1 something is wrong and named, 2 wrong use. Files: config.toml and .env beside it; a "
+    "variable such as SCRUMBUT_SLACK__CHANNEL wins over both. The docs: docs/index.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+BEGIN, USE, RUN, KEEP = "Begin", "Use it", "Run it", "Keep the data"  # the parts of the help
 
 ConfigOption = Annotated[
     Path,
@@ -41,7 +45,7 @@ DEFAULT_CONFIG = Path("config.toml")
 SurfaceName = Literal["slack", "html", "text", "md", "json", "pdf"]
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog="Example: scrumbut serve --config /etc/scrumbut/config.toml")
 def serve(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Only web and clock, beside scrumbut work.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -54,7 +58,7 @@ def serve(
     _leave()
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def work(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run one more replica's clock and workers, on PostgreSQL; any number of them may run."""
     from bot.serve import work as run
@@ -72,7 +76,7 @@ def _leave() -> NoReturn:
     os._exit(0)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog="Example: scrumbut tick --once")
 def tick(
     once: Annotated[bool, typer.Option("--once", help="Run what is due and end.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -88,7 +92,7 @@ def tick(
         run_until_settled(services, schedules_of(services, read_span(settings.sync.every)))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog="Example: scrumbut sync --full")
 def sync(
     full: Annotated[bool, typer.Option("--full", help="Everything in scope, not only what changed.")] = False,
     as_json: JsonOption = False,
@@ -109,7 +113,7 @@ def sync(
     typer.echo(to_json(said) if as_json else to_text(said))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN, epilog="Example: scrumbut poll --dry-run")
 def poll(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read once and show what came; store nothing.")] = False,
     as_json: JsonOption = False,
@@ -162,7 +166,11 @@ def _try_sources(services: "Services", as_json: bool) -> None:
     raise typer.Exit(1 if errors else 0)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    rich_help_panel=USE,
+    epilog="Example: scrumbut report weekly --format html -o report.html",
+)
 def report(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Which report, such as weekly; or a verb of /exp report.")] = "weekly",
@@ -216,6 +224,7 @@ def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 @app.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
     help="The verbs of /exp: scrumbut exp list. `scrumbut exp help` shows them all.",
+    rich_help_panel=USE,
 )
 def exp(
     words: Annotated[list[str] | None, typer.Argument(help="A verb and its words.", autocompletion=_complete)] = None,
@@ -230,7 +239,10 @@ def exp(
     _run_verb(split_line(line), config, as_json)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=BEGIN,
+    epilog="Example: scrumbut init --no-ask --channel ml --zone Europe/Berlin",
+)
 def init(
     channel: Annotated[str | None, typer.Option(help="Channel for cards and reports, such as #ml.")] = None,
     zone: Annotated[str | None, typer.Option(help="Time zone of the weekly report, such as Europe/Berlin.")] = None,
@@ -279,7 +291,7 @@ def _ask(question: "Question", before: str) -> str:
             typer.echo(str(error), err=True)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN, epilog="Example: scrumbut doctor --send-test")
 def doctor(
     as_json: JsonOption = False,
     send_test: Annotated[bool, typer.Option("--send-test", help="Post a test message to each channel, too.")] = False,
@@ -301,7 +313,7 @@ def doctor(
     raise typer.Exit(1 if any(finding.mark is Mark.WRONG for finding in found) else 0)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN, epilog="Example: scrumbut manifest --link")
 def manifest(
     link: Annotated[bool, typer.Option("--link", help="Only the link that creates the app.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -320,7 +332,7 @@ def manifest(
     typer.echo(creation_link(made), err=not link)
 
 
-@app.command("env")
+@app.command("env", rich_help_panel=USE, epilog='Example: eval "$(scrumbut env EXP-12)"')
 def env_(
     key: Annotated[str, typer.Argument(help="The experiment, such as EXP-12, or its issue, such as ML-345.")],
     as_json: JsonOption = False,
@@ -338,13 +350,14 @@ def env_(
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     help="What waits for a person: scrumbut outbox list | show | retry | drop.",
+    rich_help_panel=RUN,
 )
 def outbox(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run one of the outbox's verbs."""
     _run_verb(["outbox", *(ctx.args or ["list"])], config, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP, epilog="Example: scrumbut export -o backlog-export")
 def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")] = Path("backlog-export"),
     config: ConfigOption = DEFAULT_CONFIG,
@@ -357,7 +370,7 @@ def export(
     typer.echo(f"Wrote {rows} rows to {output}: backlog.jsonl, and one CSV a table.")
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def forget(
     person: Annotated[str, typer.Argument(help="A Slack id (U…), or a name as /exp shows it.")],
     text: Annotated[bool, typer.Option("--text", help="Drop their notes, comments and calls too.")] = False,
@@ -382,7 +395,9 @@ def forget(
     typer.echo(to_json(said) if as_json else to_text(said))
 
 
-@app.command("import")
+@app.command(
+    "import", rich_help_panel=KEEP, epilog="Example: scrumbut import --csv ideas.csv --map title=Summary --dry-run"
+)
 def import_(
     path: Annotated[Path, typer.Argument(help="What export wrote: its folder or backlog.jsonl; a sheet with --csv.")],
     sheet: Annotated[bool, typer.Option("--csv", help="It is a spreadsheet of ideas, one a line.")] = False,
@@ -431,7 +446,7 @@ def _import_sheet(
     typer.echo(f"Added {len(made)} experiments; {known} were here already.")
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN, epilog="Example: scrumbut demo --page")
 def demo(
     output: Annotated[Path, typer.Option("-o", help="Folder for the page.")] = Path("demo-out"),
     page: Annotated[bool, typer.Option("--page", help="Serve it in the browser instead, until Ctrl-C.")] = False,
@@ -454,7 +469,7 @@ def demo(
         _fail(f"Port {port} cannot be used: {error.strerror}. Name another one: scrumbut demo --page --port 0")
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN, epilog="Example: scrumbut sandbox --slack-port 4010 --jira-port 4011")
 def sandbox(
     slack_port: Annotated[int, typer.Option(help="Port of the Slack stand-in.")] = 4010,
     jira_port: Annotated[int, typer.Option(help="Port of the Jira stand-in.")] = 4011,
@@ -469,7 +484,7 @@ def sandbox(
         _fail(str(error))
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP, epilog="Example: scrumbut backtest --own")
 def backtest(
     folder: Annotated[
         Path | None, typer.Argument(help="The folder of histories; docs/judgement.md has its files.")

@@ -51,6 +51,7 @@ def test_every_command_explains_itself_and_each_of_its_options(command: str) -> 
     text = re.sub(r"\x1b\[[0-9;]*m", "", done.output)
     options = re.findall(r"^[│ ]*\*? *(--[a-z-]+).*$", text, re.MULTILINE)
     assert options
+    assert "Example: " in text or command in ("work", "forget")
     bare = [line for line in text.splitlines() if re.fullmatch(r"[│ ]*(--[a-z-]+)[│ A-Z]*", line)]
     assert bare == [], "an option without a word about it"
 

@@ -1,4 +1,4 @@
-"""Every command that the README and the docs show is run: those in blocks, and those within sentences and tables.
+"""Every command that the README, the docs and the help show is run: in blocks, within sentences, and as examples.
 
 A block that is not run says why in a comment before it, and is listed here.
 """
@@ -31,7 +31,7 @@ NOT_RUN = [
     ("security.md", "it asks a database of weaknesses on the internet"),
 ]
 KINDS = {"sh", "toml", "python", "text", "console", "mermaid"}  # console: test_docs; python: test_foreign_source
-ENDLESS = ("serve", "work", "demo")  # what runs until Ctrl-C has its own tests
+ENDLESS = ("serve", "work", "demo", "sandbox", "tick")  # what runs until Ctrl-C, or waits, has its own tests
 # What stands for something of one's own; and one week in the place of eight, which take a while.
 PLACES = {"NAME": "recall", "N": "1", "USER": "@ana", "VERB": "new", "EXP-12 …": "EXP-12", "FILE": "out.file",
           "FOLDER": "out", "2026-W40": "2026-W47"}  # fmt: skip
@@ -53,6 +53,8 @@ def shown() -> list[str]:
         inside = [body for name, body in blocks("sh") if name == page.name]
         found += [line.partition("  #")[0].strip() for body in inside for line in body.splitlines()]
         found += [" ".join(one.split()) for one in INLINE.findall(BLOCK.sub("", text))]
+    examples = [command.epilog or "" for command in app.registered_commands]
+    found += [text.removeprefix("Example: ") for text in examples if text.startswith("Example: ")]
     return list(dict.fromkeys(line for line in found if line and not line.startswith("#")))
 
 
