@@ -32,8 +32,8 @@ from bot.flows.watch_appetites import watch_appetites
 from bot.flows.watch_risks import watch_risks
 from bot.flows.write_report import write_report
 from bot.slack.answers import answer_later
+from bot.slack.modals.message import fill_from_message
 from bot.slack.modals.trial import show_trial
-from bot.slack.shortcuts import fill_from_message
 from integrations.http import IntegrationError
 from store import outbox, queue
 from store.people import forget_deliveries

@@ -186,6 +186,16 @@ class SlackClient:
         """The lasting address of a message."""
         return str(self._call(self._client.chat_getPermalink, channel=channel_id, message_ts=ts)["permalink"])
 
+    def read(self, channel_id: str, ts: str) -> str:
+        """The text of a thread's first message; empty where there is none, or the bot may not read there."""
+        try:
+            found = self._call(self._client.conversations_replies, channel=channel_id, ts=ts, limit=1)["messages"]
+        except IntegrationError as error:
+            if not error.permanent:
+                raise
+            return ""
+        return str(found[0].get("text") or "") if found else ""
+
     def identity(self) -> Identity:
         """Who the token is and what it may do."""
         said = self._call(self._client.auth_test)

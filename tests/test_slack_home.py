@@ -188,9 +188,9 @@ def test_plain_words_lead_to_help_and_to_what_is_known(world: World) -> None:
 def test_a_verb_that_reads_is_answered_in_the_thread_and_one_that_writes_is_offered(world: World) -> None:
     world.type('new "Char-level tokens raise recall"')
     assert "Char-level tokens raise recall" in say(world, "<@U0BOT> show EXP-1")
-    assert "[note]" in say(world, "<@U0BOT> note EXP-1 leakage in fold 3")
+    assert "[note EXP-1 leakage in fold 3]" in say(world, "<@U0BOT> note EXP-1 leakage in fold 3")
     assert "leakage" not in world.type("show EXP-1")
-    world.edge.click("note", world.slack.messages("ml")[-1], "U0BEN")
+    world.edge.click("note EXP-1 leakage in fold 3", world.slack.messages("ml")[-1], "U0BEN")
     world.settle()
     assert "ben: noted leakage in fold 3" in world.type("show EXP-1")
 
@@ -217,3 +217,69 @@ def test_a_stranger_gets_nowhere(world: World, what: str) -> None:
     world.settle()
     assert what == "modal" or "U0CHI" not in world.slack.views.stacks
     assert "1 experiment" in world.type("list")
+
+
+def in_thread(world: World, text: str, root: str, user: str = "U0ANA") -> dict[str, Any]:
+    """Mention the bot in a thread; what it answers there."""
+    world.clock.forward(seconds=1)
+    ts = f"{world.clock().timestamp():.6f}"
+    mention = {"type": "app_mention", "user": user, "text": f"<@U0BOT> {text}", "ts": ts, "channel": "C0ML"}
+    world.edge.event({**mention, "thread_ts": root})
+    world.settle()
+    return world.slack.messages("ml")[-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("note leakage in fold 3", "note EXP-1 leakage in fold 3"),
+        ('block "labels are late" --until 2027-03-01', 'block EXP-1 "labels are late" --until 2027-03-01'),
+        ("checkpoint", "checkpoint EXP-1"),
+        ("note EXP-2 of another", "note EXP-2 of another"),
+        ("link ML-9", "link EXP-1 ML-9"),
+        ("new Word pieces", "new --follows=EXP-1 Word pieces"),
+        ("risk add churn labels may be late", "risk add churn labels may be late"),
+        ("risk add labels may be late", "risk add EXP-1 labels may be late"),
+        ("goal add growth more clients", "goal add growth more clients"),
+    ],
+)
+def test_what_is_said_in_a_cards_thread_is_about_its_experiment(world: World, said: str, line: str) -> None:
+    world.type('goal add churn "keep active clients"')
+    world.type('new "Char-level tokens raise recall"')
+    world.type('new "Another" --anyway')
+    offered = in_thread(world, said, card(world)["ts"])["blocks"][-1]["elements"][0]
+    assert offered["value"] == line
+    assert offered["text"]["text"] == line
+
+
+def test_what_reads_in_a_cards_thread_reads_that_card(world: World) -> None:
+    world.type('new "Char-level tokens raise recall"')
+    assert "Char-level tokens raise recall" in str(in_thread(world, "show", card(world)["ts"]))
+
+
+def test_a_form_that_is_asked_for_in_a_cards_thread_is_about_its_experiment(world: World) -> None:
+    ready(world)
+    world.edge.click("checkpoint EXP-1", in_thread(world, "checkpoint", card(world)["ts"]))
+    assert "EXP-1 Can the labels be used?" in str(world.slack.views.top("U0ANA").content)
+    menu = in_thread(world, "what now?", card(world)["ts"])
+    world.edge.click("Outcome", menu)
+    assert "EXP-1 Can the labels be used?" in str(world.slack.views.top("U0ANA").content)
+
+
+def test_a_new_experiment_asked_for_in_a_thread_is_made_of_its_first_message(world: World) -> None:
+    root = {"type": "message", "user": "U0BEN", "ts": "1795428000.000100", "blocks": [],
+            "text": "Do word pieces help with rare names?"}  # fmt: skip
+    world.slack.messages("ml").append(root)
+    world.edge.click("new --appetite S", in_thread(world, "new --appetite S", root["ts"]))
+    assert "One moment" in str(world.slack.views.top("U0ANA").content)
+    world.settle()
+    assert shown(world)["new.title"] == "Do word pieces help with rare names?"
+    assert shown(world)["new.appetite"] == "S"
+    assert "https://sandbox.slack.com/archives/C0ML/p1795428000000100" in shown(world)["new.note"]
+
+
+def test_a_thread_that_begins_with_a_word_to_the_bot_fills_nothing_in(world: World) -> None:
+    say(world, "<@U0BOT> new")
+    world.edge.click("new", world.slack.messages("ml")[-1])
+    world.settle()
+    assert shown(world)["new.title"] == ""

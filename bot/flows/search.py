@@ -41,6 +41,13 @@ def find_issues(services: Services, words: str) -> Found:
         return [(key, f"{key} {summary}") for key, summary in search_issues(connection, words.strip(), SHOWN)]
 
 
+def find_sources(services: Services, words: str) -> Found:
+    """The sources that are configured, by their name or kind."""
+    wanted = words.strip().casefold()
+    plans = (plan for plan in services.sources.values() if wanted in f"{plan.name} {plan.kind}".casefold())
+    return [(plan.name, f"{plan.name} ({plan.kind})") for plan in plans][:SHOWN]
+
+
 def find_runs(services: Services, words: str) -> Found:
     """Runs that were read, by their name, the latest first; as `link` takes them."""
     with services.database.read() as connection:

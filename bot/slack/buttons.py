@@ -12,8 +12,11 @@ from bot.slack.answers import LATER, perform, tell
 from bot.slack.blocks import POST_LINE, POST_SAID
 from bot.slack.desk import Desk, Payload, place_of, told
 from bot.slack.home import refresh_home
+from bot.slack.modals.fields import in_words
+from bot.slack.modals.message import Message, open_from
 from bot.slack.modals.opening import open_for
-from bot.verbs import Answer, split_line
+from bot.slack.threads import NEW, meant_in
+from bot.verbs import Answer, split_line, typed_so_far
 from bot.verbs.answer import refusal
 from integrations.http import IntegrationError
 from reports.buttons import LINE
@@ -44,15 +47,27 @@ def clicked(desk: Desk, body: Payload, act: Callable[[Desk, Caller, Payload], No
 
 
 def click_line(desk: Desk, caller: Caller, body: Payload) -> None:
-    """Do what the button's line says, in the name of whoever clicked; a line that lacks something opens its modal."""
-    line, place = told(body, "actions", 0, "value"), place_of(body)
-    words = split_line(line)
+    """Do what the button's line says, in the name of whoever clicked; a line that lacks something opens its modal, and
+    a new experiment that is asked for in a thread is made of the thread's first message."""
+    place, thread_ts = place_of(body), told(body, "message", "thread_ts")
+    line = meant_in(desk.services, told(body, "actions", 0, "value"), place.channel, thread_ts)
+    words, trigger_id = split_line(line), told(body, "trigger_id")
+    if thread_ts and _is_bare_idea(words):
+        typed = {name: in_words(value) for name, value in typed_so_far(words).items() if value}
+        open_from(desk, caller, trigger_id, Message(thread_ts, typed=typed), place)
+        return
     said = perform(desk.services, caller, words, place, line)
-    if said.problem == "incomplete" and open_for(desk, caller, words, told(body, "trigger_id"), place):
+    if said.problem == "incomplete" and open_for(desk, caller, words, trigger_id, place):
         return
     tell(desk.services, caller, said, place, "" if said.problem else line)
     if told(body, "view", "type") == "home":
         refresh_home(desk.services, caller.id)
+
+
+def _is_bare_idea(words: list[str]) -> bool:
+    """Whether that asks for a new experiment without saying what it comes from."""
+    typed = typed_so_far(words) if words[:1] == [NEW] else None
+    return typed is not None and not typed.get("parent") and not typed.get("anyway")
 
 
 def post_to_channel(desk: Desk, caller: Caller, body: Payload) -> None:

@@ -15,8 +15,9 @@ from bot.flows.services import Caller
 from bot.slack.answers import LATER, Place, perform, tell
 from bot.slack.desk import Desk, Payload, told
 from bot.slack.home import refresh_home
+from bot.slack.threads import meant_in
 from bot.slack.unfurls import unfurl_links
-from bot.verbs import Answer, find_verb, split_line
+from bot.verbs import Answer, find_verb, names_family, split_line
 from bot.verbs.grammar import menu
 
 MENTION = re.compile(r"<@[UW][A-Z0-9]+(\|[^>]*)?>")
@@ -65,8 +66,9 @@ def reply(desk: Desk, caller: Caller, body: Payload) -> None:
     """Answer what was said to the bot, in its thread: a verb that reads is read, one that writes is offered at a click,
     and plain words lead to help."""
     event = body.get("event")
-    line = MENTION.sub(" ", told(event, "text")).strip()
-    place = Place(told(event, "channel"), thread_ts=told(event, "thread_ts") or told(event, "ts"))
+    channel, thread_ts = told(event, "channel"), told(event, "thread_ts")
+    line = meant_in(desk.services, MENTION.sub(" ", told(event, "text")).strip(), channel, thread_ts)
+    place = Place(channel, thread_ts=thread_ts or told(event, "ts"))
     said = _said(desk, caller, line, place)
     if said is not LATER:
         tell(desk.services, caller, said, place)
@@ -75,10 +77,10 @@ def reply(desk: Desk, caller: Caller, body: Payload) -> None:
 def _said(desk: Desk, caller: Caller, line: str, place: Place) -> Answer:
     words = split_line(line)
     found = find_verb(words)
-    if found and found[1].reads:
+    if names_family(words) or (found and found[1].reads):
         return perform(desk.services, caller, words, place)
     if found:
-        return Answer("What is said to me only reads. At a click it is done, in your name:", offers=((found[0], line),))
+        return Answer("What is said to me only reads. At a click it is done, in your name:", offers=((line, line),))
     past = find_past(desk.services, " ".join(words), every_word=False, limit=NEAREST)
     known = tuple(f"{shown.experiment.key} {shown.experiment.title}" for shown in past)
     help_ = menu()

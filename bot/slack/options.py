@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from slack_bolt import Ack, App
 
 from backlog.errors import BacklogError
-from bot.flows.search import find_experiments, find_goals, find_issues, find_runs
+from bot.flows.search import find_experiments, find_goals, find_issues, find_runs, find_sources
 from bot.flows.services import Services
 from bot.slack.blocks import Block, plain
 from bot.slack.desk import Desk, Payload, told
-from bot.slack.modals.fields import EXPERIMENT, GOAL, ISSUE, SEARCHED, SUBJECT, option
+from bot.slack.modals.fields import EXPERIMENT, GOAL, ISSUE, RUN, SEARCHED, SOURCE, SUBJECT, option
 from integrations.http import IntegrationError
 
 Choice = tuple[str, str]  # the value and its text
@@ -18,6 +18,8 @@ KINDS: Mapping[str, Mapping[str, Callable[[Services, str], Sequence[Choice]]]] =
     EXPERIMENT: {"Experiments": find_experiments},
     GOAL: {"Goals": find_goals},
     ISSUE: {"Jira issues": find_issues, "Runs": find_runs},
+    RUN: {"Runs": find_runs},
+    SOURCE: {"Sources": find_sources},
     SUBJECT: {"Goals": find_goals, "Experiments": find_experiments},
 }
 

@@ -25,10 +25,11 @@ from bot.verbs.grammar import (
     Deferred,
     Request,
     answer,
+    ask_options,
     exp,
     find_verb,
     help_for,
-    help_option,
+    names_family,
     next_words,
     split_line,
     typed_so_far,
@@ -36,7 +37,7 @@ from bot.verbs.grammar import (
 )
 
 for _verb in exp.commands.values():
-    help_option(_verb)
+    ask_options(_verb)
 
 __all__ = [
     "Answer",
@@ -54,6 +55,7 @@ __all__ = [
     "goals",
     "help_for",
     "metrics",
+    "names_family",
     "next_words",
     "reading",
     "reporting",

@@ -43,7 +43,7 @@ def forgotten(done: Forgotten, dry_run: bool, config_keys: Sequence[str]) -> Ans
                   more=(*texts, *shared, *config, kept), data=data)  # fmt: skip
 
 
-@exp.group("outbox")
+@exp.group("outbox", offers=(("What waits", "outbox list"), ("All that is on its way", "outbox list --all")))
 def outbox() -> None:
     """What Slack and Jira did not take: list, show, retry, drop."""
 

@@ -14,9 +14,18 @@ from bot.verbs.experiments import pass_request, text_argument
 from bot.verbs.grammar import Request, exp
 
 
-@exp.group("goal")
+@exp.group(
+    "goal",
+    offers=(
+        ("Goals", "goal show"),
+        ("New goal", "goal add"),
+        ("Is the data ready?", "goal ready"),
+        ("Change a goal", "goal edit"),
+        ("Pair with an epic", "goal link"),
+    ),
+)
 def goal() -> None:
-    """Goals: add, show, ready, edit."""
+    """Goals: what the business wants, and whether the data is ready"""
 
 
 @goal.command("add")

@@ -65,9 +65,14 @@ class Verb(click.Command):
 
 
 class Verbs(click.Group):
-    """A family of verbs; an unknown one is answered with the nearest."""
+    """A family of verbs; an unknown one is answered with the nearest, none with what there is. `offers` are the lines
+    that a menu has buttons for, each with its label."""
 
     command_class = Verb
+
+    def __init__(self, *args: Any, offers: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offers = tuple(offers)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str, click.Command, list[str]]:
         """The verb in any case. Raises click.UsageError naming the nearest."""
@@ -87,38 +92,58 @@ def exp() -> None:
     """Experiments without sprints: one line each."""
 
 
-# The menu follows the work; a verb not named here comes last.
-BY_TASK = (
-    "new", "frame", "edit", "link", "start", "note", "checkpoint", "hill", "block", "unblock", "park", "move",
-    "outcome", "decide", "extend", "undo", "list", "mine", "show", "find", "goal", "deployed", "metric", "compare",
-    "watch", "unwatch", "report", "schedule", "risk", "forecast", "health", "policy", "subscribe", "unsubscribe",
-    "snooze", "settings", "sync", "reassign", "unlink", "doctor", "outbox",
+# The menu follows the work; a verb not named here comes last, under what runs the bot.
+BY_TASK = {
+    "plan": ("new", "frame", "edit", "link", "goal", "metric"),
+    "work": ("start", "note", "checkpoint", "hill", "block", "unblock", "park", "move"),
+    "answer": ("outcome", "decide", "extend", "undo"),
+    "look": ("list", "mine", "show", "find", "compare", "forecast"),
+    "tell": ("report", "schedule", "health", "risk", "policy"),
+    "hear": ("subscribe", "unsubscribe", "watch", "unwatch", "snooze", "settings"),
+    "run": ("sync", "deployed", "reassign", "unlink", "doctor", "outbox", "help"),
+}
+# What the menu offers at a click.
+TASKS = (
+    ("New experiment", "new"), ("My experiments", "mine"), ("All experiments", "list"), ("Checkpoint", "checkpoint"),
+    ("Outcome", "outcome"), ("Decide", "decide"), ("Goals", "goal"), ("Metrics", "metric"), ("Risks", "risk"),
+    ("Reports", "report"), ("Schedules", "schedule"), ("Follow", "subscribe"), ("Settings", "settings"),
 )  # fmt: skip
-
-
-def _task(verb: str) -> int:
-    return BY_TASK.index(verb) if verb in BY_TASK else len(BY_TASK)
 
 
 def menu() -> Answer:
     """All verbs by what one wants to do."""
-    facts = tuple((name, exp.commands[name].get_short_help_str(limit=80)) for name in sorted(exp.commands, key=_task))
-    more = ("/exp VERB --help tells more about one.",)
+    named = {name for names in BY_TASK.values() for name in names}
+    last = tuple(name for name in exp.commands if name not in named)
+    facts = tuple((task, " · ".join((*names, *(last if task == "run" else ())))) for task, names in BY_TASK.items())
+    more = ("/exp help VERB tells more about one; /exp VERB --form opens its form in Slack.",)
     return Answer("What would you like to do?", facts=facts, more=more, offers=TASKS)
 
 
-# What the menu offers at a click.
-TASKS = (
-    ("New experiment", "new"), ("My experiments", "mine"), ("All experiments", "list"), ("Checkpoint", "checkpoint"),
-    ("Outcome", "outcome"), ("Decide", "decide"), ("New goal", "goal add"), ("Goals", "goal show"),
-    ("New metric", "metric add"), ("Preview the report", "report preview"), ("Schedule a report", "schedule add"),
-)  # fmt: skip
+def family_menu(name: str, family: Verbs) -> Answer:
+    """What there is below a verb that does nothing alone."""
+    facts = tuple(
+        (f"{name} {below}", verb.get_short_help_str(limit=90)) for below, verb in sorted(family.commands.items())
+    )
+    return Answer((family.help or name).splitlines()[0], facts=facts, offers=family.offers)
 
 
 @exp.command("help", reads=True)
-def help_() -> Answer:
-    """This menu."""
-    return menu()
+@click.argument("verb", nargs=-1)
+def help_(verb: tuple[str, ...]) -> Answer:
+    """This menu, or more about one verb: /exp help frame"""
+    return help_on(verb)
+
+
+def help_on(words: Sequence[str]) -> Answer:
+    """More about the verb of that name; the menu where none is named. Raises click.UsageError for no verb at all."""
+    if not words:
+        return menu()
+    found, context = find_verb(words), click.Context(exp, info_name="/exp")
+    if found is not None:
+        name, verb, _ = found
+        return Answer(verb.make_context(name, [], parent=context, resilient_parsing=True).get_help())
+    name, family, _ = exp.resolve_command(context, list(words))
+    return family_menu(name, family) if isinstance(family, Verbs) else menu()
 
 
 def split_line(line: str) -> list[str]:
@@ -175,6 +200,12 @@ def next_words(words: Sequence[str]) -> list[tuple[str, str]]:
     return [(option.opts[-1], option.help or "") for option in options]
 
 
+def names_family(words: Sequence[str]) -> bool:
+    """Whether that is a verb with others below it, and none of them is named: it is answered with a menu."""
+    family = exp.commands.get(words[0].lower()) if len(words) == 1 else None
+    return isinstance(family, Verbs) and not family.invoke_without_command
+
+
 def typed_so_far(words: Sequence[str]) -> dict[str, Any]:
     """What a line gives a verb, by parameter; what is missing or cannot be read is left out."""
     found = find_verb(words)
@@ -192,6 +223,8 @@ def answer(words: Sequence[str], request: Request) -> Answer:
     context = click.Context(exp, info_name="/exp", obj=request, token_normalize_func=str.lower)
     try:
         name, verb, rest = exp.resolve_command(context, list(words) or ["help"])
+        if isinstance(verb, Verbs) and names_family(words):
+            return family_menu(name, verb)
         with verb.make_context(name, rest, parent=context) as inner:
             said: Answer = verb.invoke(inner)
             return said
@@ -199,6 +232,8 @@ def answer(words: Sequence[str], request: Request) -> Answer:
         return Answer("")
     except HelpAsked as asked:
         return Answer(asked.usage)
+    except FormAsked as asked:
+        return refusal("There is no form to open here; the line says the same.", asked.usage, "incomplete")
     except click.BadParameter as error:
         lacks = isinstance(error, click.MissingParameter)
         about = error.param.name if error.param else None
@@ -214,17 +249,17 @@ def answer(words: Sequence[str], request: Request) -> Answer:
 
 def help_for(words: Sequence[str]) -> Answer | None:
     """What a line that only asks for help is answered with; it needs no services. None for any other line."""
-    if not words or words[0].lower() == "help":
-        return menu()
     found: click.Command = exp
     context, rest = click.Context(exp, info_name="/exp"), list(words)
     try:
+        if not words or words[0].lower() == "help":
+            return help_on(words[1:])
         while rest and isinstance(found, Verbs):
             name, found, rest = found.resolve_command(context, rest)
             context = found.make_context(name, list(rest), parent=context)
     except HelpAsked as asked:
         return Answer(asked.usage)
-    except click.ClickException:
+    except (FormAsked, click.ClickException):
         return None
     return None
 
@@ -235,28 +270,42 @@ def _with_names(what: str, request: Request) -> str:
     return re.sub(r"\b\w+\b", lambda match: names.get(match[0], match[0]), what)
 
 
-class HelpAsked(Exception):
-    """`--help` was typed; click would print it, a surface answers it."""
+class Asked(Exception):
+    """Not the verb is wanted but what it is like; `usage` tells it."""
 
     def __init__(self, usage: str) -> None:
         super().__init__(usage)
         self.usage = usage
 
 
+class HelpAsked(Asked):
+    """`--help` was typed; click would print it, a surface answers it."""
+
+
+class FormAsked(Asked):
+    """`--form` was typed: a surface that has forms opens the verb's, whatever the line lacks or not."""
+
+
 def _help(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked:
+    if asked and not ctx.resilient_parsing:
         raise HelpAsked(ctx.get_help())
 
 
-def help_option(verb: click.Command) -> None:
-    """Give a verb and all below it a `--help` that answers instead of printing."""
+def _form(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        raise FormAsked(ctx.get_usage())
+
+
+def ask_options(verb: click.Command) -> None:
+    """Give a verb and all below it a `--help` that answers instead of printing, and a `--form` where it takes
+    anything."""
     verb.add_help_option = False
-    option = click.Option(
-        ["--help"], is_flag=True, is_eager=True, expose_value=False, callback=_help, help="Show this."
-    )
-    verb.params.append(option)
+    flags: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
+    if verb.params and not isinstance(verb, click.Group):
+        verb.params.append(click.Option(["--form"], callback=_form, help="Fill it in as a form, in Slack.", **flags))
+    verb.params.append(click.Option(["--help"], callback=_help, help="Show this.", **flags))
     for below in getattr(verb, "commands", {}).values():
-        help_option(below)
+        ask_options(below)
 
 
 def _usage_of(error: click.ClickException) -> str:

@@ -15,9 +15,9 @@ AGGREGATIONS = click.Choice([aggregation.value for aggregation in Aggregation], 
 DIRECTIONS = click.Choice([better.value for better in Better], case_sensitive=False)
 
 
-@exp.group("metric")
+@exp.group("metric", offers=(("New metric", "metric add"), ("Read one once", "metric test"), ("Watches", "watch")))
 def metric() -> None:
-    """Metrics: add, test."""
+    """Metrics: the numbers that compare experiments"""
 
 
 @metric.command("add")

@@ -41,9 +41,19 @@ def policy(request: Request, /) -> Answer:
     return Answer("We do Scrum, but", facts, table_of(("no", "because", "instead"), rows), data=rows)
 
 
-@exp.group("report")
+@exp.group(
+    "report",
+    offers=(
+        ("Preview", "report preview"),
+        ("Write the bottom line", "report line --form"),
+        ("Post now", "report post --form"),
+        ("A past one", "report show"),
+        ("Archive", "report archive"),
+        ("What readers thought", "report stats"),
+    ),
+)
 def report() -> None:
-    """Reports: preview, line, approve, skip, post, show, archive, rerun, backfill, stats."""
+    """Reports: what others read, on a fixed rhythm"""
 
 
 @report.command("preview", slow=True, reads=True)

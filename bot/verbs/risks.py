@@ -16,9 +16,18 @@ HEALTHS = {"on-track": Health.ON_TRACK, "at-risk": Health.AT_RISK, "off-track": 
 REVIEW = "14d"
 
 
-@exp.group("risk")
+@exp.group(
+    "risk",
+    offers=(
+        ("Open risks", "risk list"),
+        ("New risk", "risk add"),
+        ("Acknowledge", "risk ack"),
+        ("Mute", "risk mute"),
+        ("Close", "risk close"),
+    ),
+)
 def risk() -> None:
-    """Risks: list, add, ack, mute, close."""
+    """Risks: reasons to look, found by rule or named by a person"""
 
 
 @risk.command("list", reads=True)

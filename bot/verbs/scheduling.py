@@ -30,7 +30,18 @@ class _Schedule(Verbs):
         return super().resolve_command(ctx, args if word in self.commands else ["add", *args])
 
 
-@exp.group("schedule", cls=_Schedule)
+@exp.group(
+    "schedule",
+    cls=_Schedule,
+    offers=(
+        ("Schedule a report", "schedule add"),
+        ("What is scheduled", "schedule list"),
+        ("What goes out next", "schedule next"),
+        ("Pause", "schedule pause --form"),
+        ("Resume", "schedule resume"),
+        ("Remove one", "schedule remove"),
+    ),
+)
 def schedule() -> None:
     """When reports go out: /exp schedule weekly mon 09:00 Europe/Berlin #ml-managers"""
 

@@ -12,6 +12,8 @@ from bot.verbs.experiments import pass_request
 from bot.verbs.grammar import Request, Verb, exp
 
 DIGEST = "--digest"
+FOLLOW = ("Follow something", "subscribe --form")
+ENDS_SHOWN = 10  # buttons to end one of those that are followed
 
 
 class Subscribe(Verb):
@@ -70,10 +72,12 @@ def _folded(scope: str) -> str:
 def _mine(request: Request) -> Answer:
     found = flow.subscriptions_of(request.services, request.caller.id)
     if not found:
-        return Answer("You follow nothing yet.", more=("/exp subscribe goal:churn decisions outcomes",), data=[])
+        hint = "/exp subscribe goal:churn decisions outcomes"
+        return Answer("You follow nothing yet.", more=(hint,), offers=(FOLLOW,), data=[])
     rows = [(one.id, one.scope, _kinds(one), _rhythm(one), one.channel or "you") for one in found]
     table = table_of(("number", "what", "kinds", "when", "who hears"), rows)
-    return Answer(f"{len(found)} followed", table=table, data=[_data(one) for one in found])
+    ends = tuple((f"End {one.id}: {one.scope}", f"unsubscribe {one.id}") for one in found[:ENDS_SHOWN])
+    return Answer(f"{len(found)} followed", table=table, offers=(FOLLOW, *ends), data=[_data(one) for one in found])
 
 
 def _kinds(subscription: Subscription) -> str:
@@ -130,7 +134,9 @@ def settings(ctx: click.Context) -> Answer | None:
         *((("this channel's goal", default or "none"),) if request.channel else ()),
     )
     remedies = ("/exp settings quiet 20:00-08:00 Europe/Berlin", "/exp settings goal churn")
-    return Answer("Settings", facts, more=remedies, data={"quiet": own.get("quiet"), "goal": default or None})
+    offers = (("Change", "settings quiet"), ("What you follow", "subscribe"))
+    data = {"quiet": own.get("quiet"), "goal": default or None}
+    return Answer("Settings", facts, more=remedies, offers=offers, data=data)
 
 
 @settings.command("quiet")

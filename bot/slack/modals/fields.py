@@ -15,20 +15,21 @@ USER = re.compile(r"[UW][A-Z0-9]+")
 INPUT_MAX = 3_000  # characters that a text input takes
 OPTION_MAX, VALUE_MAX = 75, 150  # characters of an option's text and value
 # What a select searches for; see `options.py`. A subject is a goal or an experiment.
-EXPERIMENT, GOAL, ISSUE, SUBJECT = "experiment", "goal", "issue", "subject"
+EXPERIMENT, GOAL, ISSUE, RUN, SOURCE, SUBJECT = "experiment", "goal", "issue", "run", "source", "subject"
 PERSON, LONG, FLAG, DATE, CHOICE, NUMBER, LINES, WORDS, TEXT, ANSWERS = (
     "person", "long", "flag", "date", "choice", "number", "lines", "words", "text", "answers",
 )  # fmt: skip
 CHOICES_MAX = 100  # of one select
-SEARCHED = (EXPERIMENT, GOAL, ISSUE, SUBJECT)
+SEARCHED = (EXPERIMENT, GOAL, ISSUE, RUN, SOURCE, SUBJECT)
 
 WHOLE = (click.IntRange, type(click.INT))
 
 # What a parameter holds, where its type alone does not say it.
 KINDS = {
-    "goal": GOAL, "parent": EXPERIMENT, "issue_key": ISSUE, "owner": PERSON, "old": PERSON, "new": PERSON,
-    "subject": SUBJECT, "reviewer": PERSON, "hypothesis": LONG, "statement": LONG, "note": LONG, "when": WORDS,
-    "hours": WORDS, "what": WORDS, "words": WORDS, "answers": ANSWERS,
+    "goal": GOAL, "parent": EXPERIMENT, "issue_key": ISSUE, "epic": ISSUE, "run": RUN, "source": SOURCE,
+    "owner": PERSON, "old": PERSON, "new": PERSON, "subject": SUBJECT, "reviewer": PERSON, "hypothesis": LONG,
+    "statement": LONG, "note": LONG, "when": WORDS, "hours": WORDS, "what": WORDS, "words": WORDS, "verb": WORDS,
+    "answers": ANSWERS,
 }  # fmt: skip
 SUBJECTS = {
     "goal add": TEXT, "metric add": TEXT, "goal show": GOAL, "goal edit": GOAL, "goal ready": GOAL, "goal link": GOAL,
@@ -44,7 +45,7 @@ LABELS = {
     "learning_value": "Learning, 1 to 5", "when": "When and where, such as mon 09:00 Europe/Berlin #ml-managers",
     "hours": "Quiet hours, such as 20:00-08:00 Europe/Berlin, or off", "preview_hours": "Hours before, for the review",
     "emails": "Addresses that get it by mail", "subject": "Goal or experiment", "cause": "What may happen, and why",
-    "review": "Look again in, such as 14d",
+    "review": "Look again in, such as 14d", "epic": "Epic in Jira",
 }  # fmt: skip
 SUBJECT_LABELS = {TEXT: "Key", GOAL: "Goal", EXPERIMENT: "Experiment"}
 VERB_LABELS = {("metric add", "key"): "Its name at the source", ("note", "text"): "Note"}

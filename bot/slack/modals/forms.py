@@ -10,7 +10,7 @@ from bot.verbs.grammar import Verb
 
 SUBJECT = "key"  # the parameter that names what a verb is about
 OWN = "own"  # what a person and the channel have set for themselves
-NEVER = ("help", "dry_run", "anyway")  # parameters that are for typing only
+NEVER = ("help", "form", "dry_run", "anyway")  # parameters that are for typing only
 
 
 @dataclass(frozen=True, slots=True)
