@@ -3,7 +3,7 @@
 A new kind of event is one member of Event and its acts in ACTS.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -199,28 +199,54 @@ def fitting(lines: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Reminded:
-    """What a person was last told of one waiting decision, and until when they asked not to hear of it."""
+    """When a person was last told that an experiment waits for them, and until when they asked not to hear of it."""
 
     at: datetime | None = None
     snoozed_until: datetime | None = None
 
 
-REMIND_AFTER = timedelta(days=1)  # how long a decision may wait in peace
+REMIND_AFTER = timedelta(days=1)  # how long something may wait in peace
 REMIND_EVERY = timedelta(days=2)
 
 
-def is_reminded(experiment: Experiment, last: Reminded, now: datetime) -> bool:
-    """Whether its decider is reminded: it waits for a decision for a day, then every second day, until it is taken.
-    What rests by consent (parked, or snoozed) is left alone."""
-    if not waits(experiment) or experiment.stage_since is None:
-        return False
+def is_reminded(since: datetime, last: Reminded, now: datetime) -> bool:
+    """Whether whoever is waited for is reminded: after a day, then every second day, and when a snooze is over."""
     if last.snoozed_until is not None and now < last.snoozed_until:
         return False
-    # A reminder of an earlier wait says nothing about this one.
-    heard = last.at if last.at is not None and last.at > experiment.stage_since else None
-    if last.snoozed_until is not None and (heard is None or last.snoozed_until > heard):
-        return True  # the snooze is over
-    return now - (heard or experiment.stage_since) >= (REMIND_EVERY if heard else REMIND_AFTER)
+    # A reminder or a snooze of an earlier wait says nothing about this one.
+    heard = last.at if last.at is not None and last.at > since else None
+    if last.snoozed_until is not None and last.snoozed_until > (heard or since):
+        return True
+    return now - (heard or since) >= (REMIND_EVERY if heard else REMIND_AFTER)
+
+
+LOOK, STILL_BLOCKED = "half-way", "still blocked?"  # acts by which time alone asks an owner something
+ANSWERED_BY: Mapping[str, frozenset[str]] = {
+    LOOK: frozenset({"checkpoint", "extended"}),
+    STILL_BLOCKED: frozenset({"blocked", "unblocked"}),
+}
+
+
+def unanswered(acts: Iterable[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+    """What owners were asked and have not answered, by the experiment's number; `acts` are those of ANSWERED_BY, the
+    oldest first."""
+    asked: dict[tuple[int, str], Entry] = {}
+    for number, entry in acts:
+        if entry.act in ANSWERED_BY:
+            asked[number, entry.act] = entry
+        for question, answers in ANSWERED_BY.items():
+            if entry.act in answers:
+                asked.pop((number, question), None)
+    return [(number, entry) for (number, _), entry in sorted(asked.items())]
+
+
+def is_asked(experiment: Experiment, question: str) -> bool:
+    """Whether that question still stands; nobody is asked to look at what is blocked."""
+    if experiment.parked_since:
+        return False
+    if question == STILL_BLOCKED:
+        return bool(experiment.blocked_reason)
+    return experiment.stage in (Stage.RUNNING, Stage.OBSERVING) and not experiment.blocked_reason
 
 
 def waits(experiment: Experiment) -> bool:

@@ -49,7 +49,7 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
     told = [
         _interval("tell:subscribers", "tell_subscribers", {}, TELL_EVERY),
-        _interval("remind:deciders", "remind_deciders", {}, REMIND_EVERY),
+        _interval("remind:people", "remind_people", {}, REMIND_EVERY),
     ]
     return [
         *polls,

@@ -20,7 +20,7 @@ from bot.flows.keep_webhook import keep_webhook
 from bot.flows.poll_metrics import poll_source
 from bot.flows.read_comments import read_comments
 from bot.flows.refresh_groups import refresh_groups
-from bot.flows.remind_deciders import remind_deciders
+from bot.flows.remind_people import remind_people
 from bot.flows.report_plans import find_plan
 from bot.flows.review_report import ask_reviewer
 from bot.flows.run_due import Schedule, run_due
@@ -134,8 +134,8 @@ def _subscribers(services: Services, args: Mapping[str, Any]) -> None:
     log.info("told subscribers", messages=tell_subscribers(services))
 
 
-def _deciders(services: Services, args: Mapping[str, Any]) -> None:
-    log.info("reminded deciders", people=remind_deciders(services))
+def _people(services: Services, args: Mapping[str, Any]) -> None:
+    log.info("reminded", people=remind_people(services))
 
 
 def _thin(services: Services, args: Mapping[str, Any]) -> None:
@@ -159,7 +159,7 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "watch_risks": _risks,
     "refresh_groups": _groups,
     "tell_subscribers": _subscribers,
-    "remind_deciders": _deciders,
+    "remind_people": _people,
     "write_report": _report,
     "ask_reviewer": _review,
     "answer_words": answer_later,

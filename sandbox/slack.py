@@ -72,9 +72,10 @@ class SlackSandbox:
         now: Callable[[], float] = time.time,
         judge: Callable[[list[Json]], list[str]] | None = None,
         judge_view: Callable[[Json], list[str]] | None = None,
+        judge_options: Callable[[Json], list[str]] | None = None,
     ) -> None:
         self.bot_token, self.signing_secret, self.app_token = bot_token, signing_secret, app_token
-        self.now, self.judge = now, judge
+        self.now, self.judge, self.judge_options = now, judge, judge_options
         self.team = "T0SANDBOX"
         self.scopes = SCOPES
         self.users = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi"}

@@ -163,7 +163,10 @@ class SlackEdge:
             "container": {"type": "view", "view_id": view.id}, "view": self._view(view, {}),
         }  # fmt: skip
         del payload["trigger_id"]
-        return self._deliver("interactive", payload)
+        ack = self._deliver("interactive", payload)
+        if ack.in_time and self._sandbox.judge_options and (problems := self._sandbox.judge_options(ack.body)):
+            raise ValueError(f"Slack would not show these options: {problems}")
+        return ack
 
     def shortcut(self, callback_id: str, user: str = "U0ANA", user_team: str = "") -> Ack:
         """Use a global shortcut."""

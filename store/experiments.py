@@ -1,6 +1,6 @@
 """Experiments and their timelines: the row is the fold of the entries, both written together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,8 +14,11 @@ from sqlalchemy import (
     Row,
     RowMapping,
     Select,
+    String,
     bindparam,
+    cast,
     func,
+    literal,
     or_,
     select,
     type_coerce,
@@ -256,6 +259,15 @@ def load_watched(connection: Connection) -> list[Experiment]:
     stages = [stage for stage in Stage if stage.in_progress]
     watched = or_(table.c.stage.in_(stages), table.c.parked_until != "", table.c.blocked_until != "")
     return _experiments(connection, select(*COLUMNS).where(watched).order_by(table.c.number))
+
+
+def load_acts(connection: Connection, acts: Collection[str]) -> list[tuple[int, Entry]]:
+    """The entries of those acts on experiments in progress, oldest first, with the number of each."""
+    going = table.c.stage.in_([stage for stage in Stage if stage.in_progress])
+    key = literal("EXP-") + cast(table.c.number, String)
+    query = select(table.c.number, timeline).join(timeline, timeline.c.subject == key)
+    rows = connection.execute(query.where(going, timeline.c.act.in_(sorted(acts))).order_by(timeline.c.id)).mappings()
+    return [(row["number"], _entry(row)) for row in rows]
 
 
 def kinds_on_goal(connection: Connection, goal: str, other_than: int) -> list[tuple[int, Kind, Stage]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -50,6 +51,40 @@ def view_problems(view: dict[str, Any]) -> list[str]:
     if validator:
         found += _told(validator, view)
     return found
+
+
+def option_problems(answer: dict[str, Any]) -> list[str]:
+    """What Slack would refuse of a select's suggestions: they are what a select of fixed options may hold."""
+    counted["options"] += 1
+    groups = answer.get("option_groups") or []
+    chosen = {"option_groups": groups} if groups else {"options": answer.get("options") or []}
+    if not any(chosen.values()):
+        return []
+    select = {"type": "static_select", "action_id": "a", **chosen}
+    return problems([{"type": "actions", "elements": [select]}])
+
+
+@dataclass
+class Judge:
+    """What a stand-in asks about each payload; whatever Slack would refuse is remembered, whoever asked."""
+
+    refused: list[str] = field(default_factory=list)
+
+    def blocks(self, blocks: list[dict[str, Any]]) -> list[str]:
+        """Of a message."""
+        return self._kept(problems(blocks))
+
+    def view(self, view: dict[str, Any]) -> list[str]:
+        """Of a modal or a Home."""
+        return self._kept(view_problems(view))
+
+    def options(self, answer: dict[str, Any]) -> list[str]:
+        """Of what a select suggests."""
+        return self._kept(option_problems(answer))
+
+    def _kept(self, found: list[str]) -> list[str]:
+        self.refused += found
+        return found
 
 
 def _told(validator: Draft202012Validator, payload: Any) -> list[str]:

@@ -185,21 +185,22 @@ allow = true
 
 @pytest.fixture
 def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., World]]:
-    """Builds worlds; every message to Slack is held against Block Kit's schema, every exchange with Jira against
+    """Builds worlds; every payload to Slack is held against Block Kit's schema, every exchange with Jira against
     Atlassian's document, where these are at hand. No test ever sees a sprint or due date set."""
     wrong: list[str] = []
+    judge = blockkit.Judge(wrong)
     jiras: list[JiraSandbox] = []
     with ExitStack() as running:
 
         def make(deployment: str = "cloud", config: str = CONFIG) -> World:
             clock = TestClock()
             slack = SlackSandbox(
-                now=lambda: clock().timestamp(), judge=blockkit.problems, judge_view=blockkit.view_problems
+                now=lambda: clock().timestamp(), judge=judge.blocks, judge_view=judge.view, judge_options=judge.options
             )
             jira = JiraSandbox(deployment, now=clock)
             jiras.append(jira)
-            if judge := jira_judge(deployment):
-                jira.record = lambda *exchange: wrong.extend(judge.exchange(*exchange))
+            if atlassian := jira_judge(deployment):
+                jira.record = lambda *exchange: wrong.extend(atlassian.exchange(*exchange))
             slack_url = running.enter_context(serving(slack.app))
             jira_url = running.enter_context(serving(jira.app))
             path = tmp_path / "config.toml"
@@ -222,7 +223,7 @@ def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Worl
         yield make
         boxes = [call["body"] for jira in jiras for call in jira.calls if sets_timebox(call["body"])]
         assert boxes == [], "a sprint or a due date was set"
-    assert wrong == [], "Atlassian's document says otherwise"
+    assert wrong == [], "Slack's or Atlassian's document says otherwise"
 
 
 def sets_timebox(body: Any) -> bool:

@@ -9,6 +9,7 @@ from backlog.errors import BacklogError
 from backlog.quiet import read_quiet
 from backlog.subscription import last_due, read_digest
 from tests.conftest import World, _text
+from tests.test_slack_cards import ready
 
 
 def told(world: World, person: str = "ben") -> list[str]:
@@ -168,7 +169,7 @@ WRONG = {
     "unsubscribe goal:churn": 'You follow nothing called "goal:churn".',
     "settings quiet tonight": '"tonight" are no quiet hours. Write it as "20:00-08:00 Europe/Berlin"',
     "settings quiet 08:00-08:00": '"08:00-08:00" would be quiet for ever, or never.',
-    "snooze EXP-1": "EXP-1 waits for no decision.",
+    "snooze EXP-1": "EXP-1 is idea: nobody is reminded.",
 }
 
 
@@ -205,6 +206,52 @@ def test_a_snoozed_reminder_comes_back_when_its_time_is_over(world: World) -> No
     assert len(told(world, "ana")) == 1
     wait(world, days=1, minutes=20)
     assert len(told(world, "ana")) == 2
+
+
+def looked_for(world: World) -> None:
+    """Half of a running experiment's appetite of ten days is over, and Ana was reminded of the look."""
+    ready(world)
+    world.type("frame EXP-1 --appetite M")
+    world.type("start EXP-1")
+    wait(world, days=5, hours=1)
+    assert told(world, "ana") == []
+    wait(world, days=1, hours=1)
+    (message,) = told(world, "ana")
+    assert "An experiment waits for you" in message
+    assert "EXP-1 Can the labels be used?: a look is due, 5 of 10 days" in message
+
+
+def test_a_look_half_way_reminds_the_owner_until_it_is_kept(world: World) -> None:
+    looked_for(world)
+    world.edge.click("Checkpoint EXP-1", world.slack.messages("@ana")[-1])
+    world.edge.submit(text="two of three labels hold")
+    world.settle()
+    wait(world, days=3)
+    assert len(told(world, "ana")) == 1
+
+
+def test_a_reminded_look_can_be_put_off(world: World) -> None:
+    looked_for(world)
+    answered = click(world, world.slack.messages("@ana")[-1], "Snooze EXP-1, 1 day", user="U0ANA")
+    assert "You hear of EXP-1 again in 1d, if it still waits." in answered
+    wait(world, hours=23)
+    assert len(told(world, "ana")) == 1
+    wait(world, hours=2)
+    assert len(told(world, "ana")) == 2
+
+
+def test_a_block_whose_day_has_come_reminds_the_owner_until_it_is_lifted(world: World) -> None:
+    ready(world)
+    world.type("frame EXP-1 --appetite L")
+    world.type("start EXP-1")
+    world.type('block EXP-1 "labels are late" --until 2026-11-25')
+    wait(world, days=2)
+    wait(world, days=1, hours=1)
+    (message,) = told(world, "ana")
+    assert "EXP-1 Can the labels be used?: is it still blocked? labels are late" in message
+    click(world, world.slack.messages("@ana")[-1], "Unblock EXP-1", user="U0ANA")
+    wait(world, days=3)
+    assert len(told(world, "ana")) == 1
 
 
 def test_several_waiting_decisions_are_one_reminder(world: World) -> None:

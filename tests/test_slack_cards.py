@@ -51,12 +51,20 @@ def test_a_card_offers_the_next_sensible_acts_and_keeps_its_height(world: World)
         heights.add((len(card(world)["blocks"]), str(card(world)["blocks"][1]).count("\\n")))
     assert seen == [
         ["Start", "Frame", "Details"],
-        ["Checkpoint", "Outcome", "Details"],
+        ["Checkpoint", "Outcome", "Snooze", "Details"],
         ["Outcome", "Decide", "Snooze", "Details"],
         ["Decide", "Outcome", "Snooze", "Details"],
         ["Follow-up", "Details"],
     ]
     assert len(heights) == 1
+
+
+def test_the_card_of_a_blocked_experiment_offers_to_lift_the_block_first(world: World) -> None:
+    ready(world)
+    world.type("start EXP-1")
+    world.type("block EXP-1 labels are late")
+    assert labels(card(world)) == ["Unblock", "Checkpoint", "Outcome", "Snooze", "Details"]
+    assert "EXP-1 is no longer blocked." in click(world, "Unblock", "U0BEN")
 
 
 def test_a_click_does_what_the_line_would_in_the_name_of_whoever_clicked(world: World) -> None:

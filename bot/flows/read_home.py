@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from backlog.experiment import Experiment, Stage, Wanted
-from backlog.subscription import Subscription, deciders_of, waits
+from backlog.experiment import Experiment, Wanted
+from backlog.subscription import Subscription
 from bot.flows.gather_situation import source_lines
 from bot.flows.read_sources import since_read
 from bot.flows.services import Services
+from bot.flows.waiting import waiting
 from bot.roles import Role
 from store import outbox
 from store.experiments import load_experiments
 from store.outbox import Row
-from store.people import groups_of, members_of
+from store.people import groups_of
 from store.subscriptions import QUIET, load_preferences, load_subscriptions
+
+DECISIONS = {"decide": "your decision", "outcome": "its outcome"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,10 @@ def read_home(services: Services, person: str) -> Home:
 def _waiting(
     connection: Connection, services: Services, person: str, own: Sequence[Experiment]
 ) -> list[tuple[Experiment, str]]:
-    may_decide = members_of(connection, services.roles.who_may(Role.DECIDER))
-    deciding = load_experiments(connection, Wanted(stage=Stage.DECIDING))
-    asked = [e for e in deciding if waits(e) and person in deciders_of(e, may_decide, services.roles.open)]
-    found = [(e, "your decision" if e.outcome else "its outcome") for e in asked]
-    return [*found, *((e, f"blocked: {e.blocked_reason}") for e in own if e.blocked_reason)]
+    asked = [one for one in waiting(connection, services) if person in one.people]
+    found = [(one.experiment, DECISIONS.get(one.verb, one.why)) for one in asked]
+    others = (e for e in own if e.blocked_reason and all(e.key != known.key for known, _ in found))
+    return [*found, *((e, f"blocked: {e.blocked_reason}") for e in others)]
 
 
 def _health(connection: Connection, services: Services) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from backlog.errors import BacklogError, NotFound
 from backlog.quiet import read_quiet
-from backlog.subscription import GOAL, Subscription, waits
+from backlog.subscription import GOAL, Subscription
 from bot.flows.services import Caller, Services, acting
 from bot.roles import SLACK_ID, Role
 from store.experiments import find_experiment
@@ -94,10 +94,13 @@ def default_goal(services: Services, channel: str) -> str:
 
 
 def snooze(services: Services, caller: Caller, key: str, span: timedelta) -> str:
-    """Hear no more of one waiting decision until the span is over; returns the experiment's key."""
+    """Be reminded of one experiment no more until the span is over; returns its key."""
     with acting(services, caller, "put a reminder off", Role.VIEWER) as connection:
         experiment = find_experiment(connection, key)
-        if not waits(experiment):
-            raise BacklogError(f"{experiment.key} waits for no decision.", f"/exp show {experiment.key}")
+        if not experiment.stage.in_progress or experiment.parked_since:
+            what = (
+                f"{experiment.key} is {'parked' if experiment.parked_since else experiment.stage}: nobody is reminded."
+            )
+            raise BacklogError(what, f"/exp show {experiment.key}")
         save_reminded(connection, caller.id, experiment.key, snoozed_until=services.now() + span)
     return experiment.key

@@ -112,7 +112,7 @@ def unsubscribe(request: Request, /, which: str) -> Answer:
 @click.argument("span", default="1d")
 @pass_request
 def snooze(request: Request, /, key: str, span: str) -> Answer:
-    """Put off the reminder of a decision that waits for you: /exp snooze EXP-12 3d"""
+    """Put off the reminders of what waits for you: /exp snooze EXP-12 3d"""
     done = flow.snooze(request.services, request.caller, key, read_span(span))
     return Answer(f"You hear of {done} again in {span}, if it still waits.", data={"key": done})
 
