@@ -46,7 +46,8 @@ def next_acts(e: Experiment) -> list[Offer]:
     if e.stage is Stage.DECIDING:
         acts = [("Decide", f"decide {key}"), ("Outcome", f"outcome {key}")]
         return [*(acts if e.outcome else reversed(acts)), ("Snooze", f"snooze {key} 1d"), details]
-    acts = [("Checkpoint", f"checkpoint {key}"), ("Outcome", f"outcome {key}"), ("Snooze", f"snooze {key} 1d"), details]
+    first = ("Decide", f"decide {key}") if e.outcome else ("Checkpoint", f"checkpoint {key}")
+    acts = [first, ("Outcome", f"outcome {key}"), ("Snooze", f"snooze {key} 1d"), details]
     return [("Unblock", f"unblock {key}"), *acts] if e.blocked_reason else acts
 
 

@@ -310,9 +310,10 @@ def test_a_spent_appetite_moves_to_deciding_by_itself_and_is_told_once(world: Wo
         world.clock.forward(days=1)
         world.settle()
     told = [text for text in world.channel() if text.startswith("scrumbut ")]
+    young = "the appetite serves, the team's own ages need more history (0 of 10 finished)"
     assert told == [
-        "scrumbut half-way: 2 of 3 days; the appetite serves, the team's own ages need more history (0 of 10 finished)",
-        "scrumbut appetite spent: 3 of 3 days",
+        f"scrumbut asks for a look half-way: 2 of 3 days; {young}",
+        "scrumbut asks for a decision, the appetite is spent: 3 of 3 days",
     ]
     assert "deciding" in world.type("show EXP-1")
     assert "EXP-1 is extended, bet 2: one more look" in world.type("extend EXP-1 one more look")

@@ -169,7 +169,7 @@ WRONG = {
     "unsubscribe goal:churn": 'You follow nothing called "goal:churn".',
     "settings quiet tonight": '"tonight" are no quiet hours. Write it as "20:00-08:00 Europe/Berlin"',
     "settings quiet 08:00-08:00": '"08:00-08:00" would be quiet for ever, or never.',
-    "snooze EXP-1": "EXP-1 is idea: nobody is reminded.",
+    "snooze EXP-1": "Nobody is reminded of EXP-1: it is not in progress (idea).",
 }
 
 

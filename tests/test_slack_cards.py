@@ -193,3 +193,36 @@ def test_a_stranger_of_another_workspace_changes_nothing_and_is_told_so(world: W
     assert "belongs to another workspace" in str(world.slack.ephemerals[told].message)
     assert "U0CHI" not in world.slack.views.stacks
     assert "framed" in world.type("show EXP-1")
+
+
+def test_what_was_done_leads_on_at_a_click(world: World) -> None:
+    ready(world)
+    world.type("start EXP-1")
+    assert labels(world.slack.ephemerals[-1].message) == ["Checkpoint EXP-1", "Outcome EXP-1", "Post to channel"]
+    world.type('outcome EXP-1 bad "labels are wrong"')
+    assert labels(world.slack.ephemerals[-1].message)[0] == "Decide EXP-1"
+
+
+def test_what_a_gate_misses_is_filled_in_at_a_click(world: World) -> None:
+    world.type('goal add churn "keep active clients"')
+    world.type('new "Char-level tokens raise recall" --goal churn')
+    world.type("start EXP-1")
+    refused = world.slack.ephemerals[-1].message
+    assert labels(refused) == ["Frame EXP-1", "Goal edit churn", "Goal ready churn", "Link EXP-1"]
+    world.edge.click("Frame EXP-1", refused)
+    assert "EXP-1 Char-level tokens raise recall" in str(world.slack.views.top("U0ANA").content)
+
+
+def test_the_thread_says_where_a_stage_went_and_what_was_found(world: World) -> None:
+    ready(world)
+    world.type("move EXP-1 deciding")
+    world.type('outcome EXP-1 bad "labels are wrong"')
+    assert thread(world)[-2:] == ["ana moved to deciding", "ana found it bad: labels are wrong"]
+
+
+def test_a_table_too_wide_for_a_chat_is_told_row_by_row(world: World) -> None:
+    world.type('goal add churn "keep active clients"')
+    cause = "the vendor's data ends in May and nobody has asked for another year of it yet"
+    told = world.type(f'risk add churn "{cause}"') and world.type("risk list churn")
+    assert f"1 churn\ncause: {cause}" in told
+    assert "rich_text_preformatted" not in str(world.slack.ephemerals[-1].message)

@@ -84,7 +84,7 @@ def test_frame_shows_the_last_state_and_says_only_what_changed(world: World) -> 
     assert shown(world)["frame.goal"] == "churn"
     assert "EXP-1 Char-level tokens raise recall · framed" in json.dumps(top(world).content, ensure_ascii=False)
     assert send(world, min_effect="0.02") == {}
-    assert "EXP-1 is framed: min_effect set." in answered(world)
+    assert "EXP-1 is framed: smallest effect set." in answered(world)
 
 
 def test_a_modal_sent_without_a_change_says_so_in_place_and_stays_open(world: World) -> None:

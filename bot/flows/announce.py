@@ -22,6 +22,11 @@ from store.people import load_people
 
 # Framing and editing show on the card alone; a decision gets a message of its own.
 ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
+MOVES = {"moved", "went back"}
+SAID = {  # how the thread words an act that is no verb
+    "checkpoint": "looked", "half-way": "asks for a look half-way",
+    "appetite spent": "asks for a decision, the appetite is spent",
+}  # fmt: skip
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
 BURST = timedelta(seconds=15)  # how long a line waits for others that go into the same message
 JIRA = "Jira"  # who acts where a change comes from there
@@ -58,10 +63,19 @@ def _tell_slack(
 ) -> None:
     name = renew_card(connection, services, experiment, people)
     if entry.act not in ONLY_ON_CARD:
-        _tell_thread(connection, services, name, f"{who} {entry.act}: {entry.text}".rstrip(": "))
+        _tell_thread(connection, services, name, told_in_words(entry, who))
     if entry.act == "decided":
-        said = f"{experiment.key} {experiment.title} is decided: {entry.text}\nLearning: {experiment.learning}\n{who}"
-        post(connection, services, f"slack:decision:{experiment.key}", said)
+        said = f"{experiment.key} {experiment.title} is decided: {entry.text}"
+        more = f"Learning: {experiment.learning}\nDecided by {who}"
+        post(connection, services, f"slack:decision:{experiment.key}", f"{said}\n{more}")
+
+
+def told_in_words(entry: Entry, who: str) -> str:
+    """One line of the thread: who did what."""
+    if entry.act == "outcome":
+        return f"{who} found it {entry.text}"
+    act = f"{entry.act} to {entry.changes['stage']}" if entry.act in MOVES and "stage" in entry.changes else entry.act
+    return f"{who} {SAID.get(act, act)}: {entry.text}".rstrip(": ")
 
 
 def renew_card(connection: Connection, services: Services, experiment: Experiment, people: Mapping[str, str]) -> str:

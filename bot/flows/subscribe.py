@@ -98,9 +98,8 @@ def snooze(services: Services, caller: Caller, key: str, span: timedelta) -> str
     with acting(services, caller, "put a reminder off", Role.VIEWER) as connection:
         experiment = find_experiment(connection, key)
         if not experiment.stage.in_progress or experiment.parked_since:
-            what = (
-                f"{experiment.key} is {'parked' if experiment.parked_since else experiment.stage}: nobody is reminded."
-            )
+            why = "parked" if experiment.parked_since else f"not in progress ({experiment.stage})"
+            what = f"Nobody is reminded of {experiment.key}: it is {why}."
             raise BacklogError(what, f"/exp show {experiment.key}")
         save_reminded(connection, caller.id, experiment.key, snoozed_until=services.now() + span)
     return experiment.key

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from bot.verbs import Answer, find_verb, split_line
+from bot.verbs import Answer, Table, find_verb, split_line
 from reports.buttons import VALUE_MAX, line_buttons
 
 Block = dict[str, Any]
 BLOCKS_MAX = 50  # per message, Slack's limit
 TEXT_MAX = 2_900  # characters of one element, below the 3,000 that Slack takes
+WIDTH = 96  # characters of a line that a chat still shows unbroken
+LISTED_ROWS, LISTED_MAX = 10, 250  # rows of a wider table that are told one by one, and characters of each
 TABLE_ROWS = 30  # rows a person still reads in a chat
 POST_LINE, POST_SAID = "post:line", "post:said"  # what is shown to the channel: a line's answer, or what was said
 
@@ -60,9 +62,22 @@ def _elements(answer: Answer) -> Iterator[Block]:
     if answer.facts:
         yield _section(list(_facts(answer.facts)))
     if answer.table:
-        yield {"type": "rich_text_preformatted", "elements": [leaf(answer.table.aligned(TABLE_ROWS))]}
+        aligned = answer.table.aligned(TABLE_ROWS)
+        wide = max(map(len, aligned.splitlines())) > WIDTH
+        yield _listed(answer.table) if wide else {"type": "rich_text_preformatted", "elements": [leaf(aligned)]}
     if answer.more:
         yield _section([leaf("\n".join(answer.more))])
+
+
+def _listed(table: Table) -> Block:
+    """A table that is too wide for a chat, row by row: what names the row, and below it what the others say."""
+    elements: list[Block] = []
+    for row in table.rows[:LISTED_ROWS]:
+        told = [f"{name}: {cell}" for name, cell in zip(table.headings[2:], row[2:], strict=True) if cell]
+        named = ("\n" if elements else "") + " ".join(row[:2])
+        elements += [leaf(named, bold=True), leaf("\n" + cut("\n".join(told), LISTED_MAX))]
+    hidden = len(table.rows) - LISTED_ROWS
+    return _section([*elements, *([leaf(f"\n… and {hidden} more")] if hidden > 0 else [])])
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> Iterator[Block]:

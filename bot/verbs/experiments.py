@@ -20,6 +20,7 @@ from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, 
 from bot.flows.subscribe import default_goal
 from bot.verbs.answer import Answer
 from bot.verbs.grammar import Deferred, Request, exp, join_words
+from reports.card import next_acts
 
 F = TypeVar("F", bound=Callable[..., Any])
 pass_request = click.make_pass_decorator(Request)
@@ -28,6 +29,11 @@ STAGES = click.Choice([stage.value for stage in Stage], case_sensitive=False)
 SCORE = click.IntRange(1, 5)
 DAY = click.DateTime(["%Y-%m-%d"])
 GOAL = "goal:"  # before a goal's key, where a subject may be a goal or an experiment
+FIELDS = {
+    "min_effect": "smallest effect", "eval_set": "evaluation set", "serves": "decision it serves",
+    "min_runs": "runs that count as evidence",
+}  # fmt: skip
+OFFERED = 2  # next acts under what was done
 SIMILAR = 3  # past experiments that `new` shows
 APPETITES = click.Choice(list(APPETITE_DAYS), case_sensitive=False)
 
@@ -96,7 +102,8 @@ def frame(request: Request, /, key: str, **fields: Any) -> Answer:
     """Say what an experiment asks and how its answer will be known."""
     given = {name: _word(name, value) for name, value in fields.items() if value is not None}
     done = flow.frame_experiment(request.services, request.caller, key, given)
-    return said(done, f"{done.experiment.key} is {done.experiment.stage}: {', '.join(sorted(given))} set.")
+    names = ", ".join(FIELDS.get(name, name) for name in sorted(given))
+    return said(done, f"{done.experiment.key} is {done.experiment.stage}: {names} set.")
 
 
 @exp.command("edit")
@@ -282,5 +289,8 @@ def _word(name: str, value: Any) -> Any:
 
 
 def said(done: Changed, text: str, *more: str) -> Answer:
+    """What was done, with the next sensible acts at hand."""
     experiment: Experiment = done.experiment
-    return Answer(text, more=(*done.warnings, *more), data={"key": experiment.key, "stage": experiment.stage})
+    data = {"key": experiment.key, "stage": experiment.stage}
+    offers = [(f"{label} {experiment.key}", line) for label, line in next_acts(experiment)]
+    return Answer(text, more=(*done.warnings, *more), offers=tuple(offers[:OFFERED]), data=data)

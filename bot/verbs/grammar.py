@@ -4,14 +4,14 @@ Knows no Slack client and no terminal; the verbs are click commands, so that hel
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 import click
 
-from backlog.errors import BacklogError, Incomplete
+from backlog.errors import BacklogError, GateClosed, Incomplete
 from bot.flows.read_backlog import people_by_id
 from bot.flows.services import Caller, Progress, Services, unseen
 from bot.verbs.answer import Answer, Problem, refusal
@@ -26,6 +26,8 @@ CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 LINK = re.compile(r"<(?:https?|mailto):[^|>]*\|([^>]*)>|<((?:https?|mailto):[^>]*)>")
 QUOTED = frozenset(' \t\n"&<>')  # a word with one of them is quoted in a line
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # nobody types them, and no database need hold them
+REMEDY = re.compile(r"/exp ((?:goal )?[a-z]+) (EXP-\d+|[a-z0-9-]+)(?= |$)")  # a verb and what it is about
+OPENERS = 4  # buttons under what a gate misses
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
@@ -240,11 +242,20 @@ def answer(words: Sequence[str], request: Request) -> Answer:
         return refusal(error.format_message(), _usage_of(error), "incomplete" if lacks else "wrong use", about or "")
     except click.ClickException as error:
         return refusal(error.format_message(), _usage_of(error), "wrong use")
+    except GateClosed as closed:
+        said = refusal(_with_names(closed.what, request), closed.remedy)
+        return replace(said, offers=_openers(remedy for _, remedy in closed.missing))
     except BacklogError as error:
         problem: Problem = "incomplete" if isinstance(error, Incomplete) else "refused"
         return refusal(_with_names(error.what, request), error.remedy, problem)
     except IntegrationError as error:
         return refusal(f"{error.service}: {error.what}", error.remedy)
+
+
+def _openers(remedies: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The forms in which what a gate misses is filled in: `frame EXP-12` for all that a frame can say."""
+    lines = (REMEDY.match(remedy) for remedy in remedies)
+    return tuple(dict.fromkeys((f"{m[1].capitalize()} {m[2]}", f"{m[1]} {m[2]} --form") for m in lines if m))[:OPENERS]
 
 
 def help_for(words: Sequence[str]) -> Answer | None:

@@ -52,7 +52,7 @@ def open_from(desk: Desk, caller: Caller, trigger_id: str, message: Message, pla
 
 
 def open_at_once(desk: Desk, caller: Caller, trigger_id: str, view: Block, place: Place) -> bool:
-    """Open the view; where Slack does not, the person is told what to type, but for a click that has opened it before."""
+    """Open the view; where Slack does not, the person is told what to type, unless this very click has opened it."""
     try:
         desk.messenger.open_view(trigger_id, view)
     except IntegrationError as error:
