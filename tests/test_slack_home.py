@@ -267,10 +267,10 @@ def test_a_form_that_is_asked_for_in_a_cards_thread_is_about_its_experiment(worl
 
 
 def test_a_new_experiment_asked_for_in_a_thread_is_made_of_its_first_message(world: World) -> None:
-    root = {"type": "message", "user": "U0BEN", "ts": "1795428000.000100", "blocks": [],
-            "text": "Do word pieces help with rare names?"}  # fmt: skip
+    ts, text = "1795428000.000100", "Do word pieces help with rare names?"
+    root = {"type": "message", "user": "U0BEN", "ts": ts, "blocks": [], "text": text}
     world.slack.messages("ml").append(root)
-    world.edge.click("new --appetite S", in_thread(world, "new --appetite S", root["ts"]))
+    world.edge.click("new --appetite S", in_thread(world, "new --appetite S", ts))
     assert "One moment" in str(world.slack.views.top("U0ANA").content)
     world.settle()
     assert shown(world)["new.title"] == "Do word pieces help with rare names?"
