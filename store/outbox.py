@@ -79,12 +79,12 @@ def take_waiting(connection: Connection, target: str, kind: str) -> Mapping[str,
 
 def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: timedelta) -> Effect | None:
     """Take the next row that is due, for `timeout`; None when nothing is. A row in front of it on the same target
-    holds it back: see `_held_back`."""
+    holds it back: see `HELD_BACK`."""
     due = or_(
         and_(table.c.state == PENDING, table.c.not_before <= now),
         and_(table.c.state == SENDING, table.c.deadline <= now - quiet),
     )
-    query = select(table).where(due, ~_held_back()).order_by(table.c.id).limit(1)
+    query = select(table).where(due, ~HELD_BACK).order_by(table.c.id).limit(1)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
@@ -96,16 +96,6 @@ def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: time
         .returning(table.c.id)
     ).first()
     return _effect(row, sent_at, now + timeout) if taken else None
-
-
-def _held_back() -> ColumnElement[bool]:
-    """Whether a row stands behind one on its target that is not settled. What an issue refused for good holds back what
-    comes after it, until a person has seen to it; in Slack a message is lost rather than the next ones with it."""
-    earlier = table.alias()
-    refused = and_(earlier.c.state == DEAD, earlier.c.target.startswith(issue_target("")))
-    return exists().where(
-        earlier.c.target == table.c.target, earlier.c.id < table.c.id, or_(earlier.c.state.in_(UNSETTLED), refused)
-    )
 
 
 def settle(
@@ -263,7 +253,7 @@ def is_waiting(connection: Connection, target: str) -> bool:
 
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
     """When the earliest unsettled row may be claimed; None when all is settled, or waits behind what is not."""
-    waits = select(func.min(table.c.not_before)).where(table.c.state == PENDING, ~_held_back())
+    waits = select(func.min(table.c.not_before)).where(table.c.state == PENDING, ~HELD_BACK)
     pending = connection.scalar(waits)
     sending = connection.scalar(select(func.min(table.c.deadline)).where(table.c.state == SENDING))
     times = [time for time in (pending, sending + quiet if sending else None) if time]
@@ -284,3 +274,16 @@ def _effect(row: RowMapping, sent_at: datetime, deadline: datetime) -> Effect:
         resent=row["resent"],
         sent_at=sent_at,
     )
+
+
+def _held_back() -> ColumnElement[bool]:
+    earlier = table.alias()
+    refused = and_(earlier.c.state == DEAD, earlier.c.target.startswith(issue_target("")))
+    return exists().where(
+        earlier.c.target == table.c.target, earlier.c.id < table.c.id, or_(earlier.c.state.in_(UNSETTLED), refused)
+    )
+
+
+# Whether a row stands behind one on its target that is not settled. What an issue refused for good holds back what
+# comes after it, until a person has seen to it; in Slack a message is lost rather than the next ones with it.
+HELD_BACK = _held_back()
