@@ -177,6 +177,11 @@ class Both(RuleBasedStateMachine):
         self.note_labels(set(self.jira.issue("ML-1")["fields"]["labels"]), set(labels))
         self.jira.edit("ML-1", labels=labels)
 
+    @rule(here=LABELS, there=LABELS)
+    def labels_on_both_sides(self, here: list[str], there: list[str]) -> None:
+        self.labels_here(here)
+        self.labels_there(there)
+
     def note_labels(self, before: set[str], after: set[str]) -> None:
         """Only a label that both sides once agreed on can be taken out; one that both put in apart stays as it is."""
         with self.services.database.read() as connection:
