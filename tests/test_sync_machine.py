@@ -221,6 +221,14 @@ class Both(RuleBasedStateMachine):
     def issue_ordered(self) -> None:
         create_experiment(self.services, ANA, self.fresh(), kind=Kind.IMPROVEMENT, project="ML")
 
+    @rule(noted=st.booleans())
+    def something_new_is_written_and_its_answer_is_lost(self, noted: bool) -> None:
+        self.jira.faults.add("add_comment" if noted else "create_issue", "reset_after")
+        if noted:
+            self.note()
+        else:
+            self.issue_ordered()
+
     @rule(before=st.booleans(), crash=st.booleans())
     def both_at_the_very_same_second(self, before: bool, crash: bool) -> None:
         """A person types in Jira between our reading and our writing, or between our writing and our look at it."""
