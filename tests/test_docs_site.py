@@ -20,7 +20,7 @@ def pages_of(nav: Any) -> set[str]:
 
 def test_every_page_is_in_the_sites_navigation() -> None:
     nav = pages_of(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"])
-    assert {path.name for path in ROOT.glob("docs/*.md")} <= nav
+    assert nav == {path.name for path in ROOT.glob("docs/*.md")}
 
 
 def test_the_site_builds_without_a_warning_and_fetches_no_font(tmp_path: Path) -> None:
