@@ -41,12 +41,13 @@ from backlog.experiment import (
 )
 from store.dialect import for_change, is_postgresql, serialise
 from store.memory import remember
-from store.tables import Instant, timeline
+from store.tables import EPOCH, Instant, timeline
 from store.tables import experiment as table
 
 WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "reason_code": ReasonCode, "decision": Decision}
 EVERYTHING = Wanted()
-DAY = timedelta(days=1) // timedelta(microseconds=1)  # in an Instant's unit
+UNIT = timedelta(microseconds=1)  # of an Instant
+DAY = timedelta(days=1) // UNIT
 NAMED = ("stage", "goal", "owner", "kind")  # what `Wanted` asks by the value of a column
 FINISHED = [stage for stage in Stage if stage.finished]
 TIMES = {
@@ -74,9 +75,8 @@ TOOK = (
     .order_by(table.c.decided_at.desc())
     .limit(bindparam("most"))
 )
-OPEN_DAYS = (
-    type_coerce(bindparam("now", type_=Instant), BigInteger) - type_coerce(table.c.running_since, BigInteger)
-).op("/")(DAY)
+# "now" in an Instant's unit. `//` keeps the difference in parentheses, and whole numbers whole.
+OPEN_DAYS = (bindparam("now", type_=BigInteger) - type_coerce(table.c.running_since, BigInteger)) // DAY
 OPEN = (
     select(OPEN_DAYS.label("days"), func.count())
     .where(table.c.decided_at.is_(None), table.c.running_since > bindparam("since", type_=Instant))
@@ -250,7 +250,7 @@ def load_by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Expe
 
 def open_ages(connection: Connection, now: datetime, most: timedelta) -> list[int]:
     """How many whole days those that began within that span and are not decided have taken so far, the oldest last."""
-    rows = connection.execute(OPEN, {"now": now, "since": now - most}).all()
+    rows = connection.execute(OPEN, {"now": (now - EPOCH) // UNIT, "since": now - most}).all()
     return [days for days, count in rows for _ in range(count)]
 
 

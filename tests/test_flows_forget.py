@@ -14,6 +14,8 @@ from bot.cli import app
 from bot.flows.forget_person import forget_person
 from bot.flows.services import Caller
 from bot.roles import NotAllowed, Role
+from bot.terminal import to_text
+from bot.verbs import Request, answer
 from store.experiments import load_experiments, load_timeline
 from store.memory import search
 from store.tables import metadata
@@ -104,7 +106,7 @@ def test_nothing_of_a_forgotten_person_is_left_and_everything_of_the_team_is(kno
         assert len(entries) == timeline
         assert replay(1, entries) == experiment
         assert search(connection, "zebediah", every_word=True) == []
-    said = known.type("show EXP-1")
+    said = to_text(answer(["show", "EXP-1"], Request(known.services, ADMIN)))
     assert f"former member {done.pseudonym[-8:]}" in said
 
 

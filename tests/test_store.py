@@ -25,7 +25,7 @@ from backlog.metric import Aggregation, Better, Metric, Reading
 from backlog.policy import Rules
 from store import ledger, outbox, queue
 from store.database import MIGRATIONS, Database, DatabaseError, open_database
-from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
+from store.experiments import add_experiment, find_experiment, load_timeline, open_ages, save_entry
 from store.issues import find_issue, save_issues
 from store.metrics import add_metric, run_values, save_readings
 from store.tables import metadata
@@ -255,3 +255,12 @@ def test_only_the_latest_state_of_a_card_waits_to_be_sent(database: Database) ->
         assert effect is not None
         assert effect.payload["text"] == "three"
         assert outbox.count_by_state(connection) == {"dropped": 2, "sending": 1}
+
+
+def test_the_ages_of_what_is_not_decided_are_whole_days_since_it_ran(database: Database) -> None:
+    with database.write() as connection:
+        for days in (0.5, 3, 3.9, 200):
+            began = NOW - timedelta(days=days)
+            experiment = add_experiment(connection, lifecycle.create("t", "ana", began, kind=Kind.INFRASTRUCTURE))
+            save_entry(connection, experiment, Entry(began, "ana", "started", "", {"running_since": began}))
+        assert open_ages(connection, NOW, timedelta(days=100)) == [0, 3, 3]
