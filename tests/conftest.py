@@ -238,6 +238,10 @@ def world(make_world: Callable[..., World]) -> World:
     return make_world()
 
 
+# Machines are shared and noisy: no example is judged by its time.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
 # `--hypothesis-profile=mutants` wants a failure soon and no smallest example.
 hypothesis.settings.register_profile(
     "mutants",

@@ -165,7 +165,7 @@ def test_mlflow_down_is_kept_as_the_sources_error_and_told_in_the_report(make_wo
     assert f"tracker: {url}/api/2.0/mlflow/experiments/search does not answer" in world.type("metric test recall")
     world.clock.forward(minutes=20)
     world.settle()
-    assert "tracker could not be read" in world.type("report preview weekly")
+    assert 'Source "tracker" could not be read' in world.type("report preview weekly")
 
 
 def test_a_broken_template_of_ones_own_never_means_a_missing_report(
