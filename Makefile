@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py)
 
-.PHONY: demo demo-page docs test test-contract test-long check format bench pictures sbom setup clean
+.PHONY: demo demo-page docs test test-contract test-long check format bench chaos pictures sbom setup clean
 
 setup: $(STAMP)
 
@@ -74,5 +74,9 @@ sbom: setup
 	.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
 	  --of JSON -o sbom/scrumbut.cdx.json $(BIN)/python
 
+# Ten minutes each of three replicas on PostgreSQL, of one process on SQLite, and of a day's commands; CHAOS_SECONDS=60 for one.
+chaos: setup
+	$(BIN)/python -m chaos
+
 clean:
-	rm -rf $(VENV) demo-out bench-out build *.egg-info
+	rm -rf $(VENV) demo-out bench-out chaos-out build *.egg-info

@@ -49,6 +49,11 @@ class Cadence:
         often = {Every.DAY: "every day", Every.WEEK: f"every {day}", Every.MONTH: f"on the first {day} of each month"}
         return f"{often[self.every]} at {self.hour:02d}:{self.minute:02d} {self.zone}"
 
+    @property
+    def reach(self) -> timedelta:
+        """A span in which it is due at least once, whatever the clocks do."""
+        return timedelta(days={Every.DAY: 2, Every.WEEK: 8, Every.MONTH: 37}[self.every])
+
     def falls_on(self, day: date) -> bool:
         """Whether it is due on that local day."""
         if self.every is Every.DAY:

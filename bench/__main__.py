@@ -26,6 +26,7 @@ from bench import polling, weekly
 from bench.acks import acks
 from bench.backlog import EXPERIMENTS as YEARS
 from bench.backlog import fill_years
+from bench.clockwork import clockwork
 from bench.floors.judging import read_worths
 from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
@@ -33,6 +34,7 @@ from bench.judging import EXPERIMENTS as JUDGED
 from bench.judging import TICKS, fill_readings, judge, tick_times
 from bench.measured import Measured, compare
 from bench.pulls import pulls
+from bench.storage import storage
 from bot.config import Settings, load_settings
 from bot.flows.services import Caller, ReportPlan, Services
 from bot.flows.write_report import preview_report, render
@@ -55,7 +57,7 @@ def main() -> int:
     """Measure everything; returns the exit code."""
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        measures = (acks, backlogs, pulls, polls, judgements, ticks, reports, large_reports)
+        measures = (acks, backlogs, pulls, polls, judgements, ticks, reports, large_reports, storage, clockwork)
         lines = [line for measure in measures for line in measure(folder, running)]
     out = Path("bench-out/bench.json")
     out.parent.mkdir(exist_ok=True)

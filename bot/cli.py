@@ -534,6 +534,85 @@ def _backtest(folder: Path, parts: list[str], predictions: Path | None, as_json:
         raise typer.Exit(1)
 
 
+database = typer.Typer(help="The database as a whole.", no_args_is_help=True)
+app.add_typer(database, name="db")
+
+
+@database.command("upgrade")
+def db_upgrade(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Bring the schema to this version; serve does so by itself."""
+    from bot import upkeep
+
+    with _mendable():
+        typer.echo(upkeep.upgrade(upkeep.url_of(config)))
+
+
+@database.command("check")
+def db_check(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Say whether the database holds together; changes nothing."""
+    from bot import upkeep
+
+    with _mendable():
+        problems = upkeep.check(upkeep.url_of(config))
+    typer.echo(json.dumps(problems) if as_json else "\n".join(problems) or "all is well")
+    raise typer.Exit(1 if problems else 0)
+
+
+@database.command("move")
+def db_move(
+    source: Annotated[str, typer.Argument(help="Its address, such as sqlite:///scrumbut.db.")],
+    target: Annotated[str, typer.Argument(help="That of an empty one, such as postgresql+psycopg://user@host/name.")],
+) -> None:
+    """Carry a whole database over, with its queue and its outbox, and count what arrived."""
+    from bot import upkeep
+
+    with _mendable():
+        rows = upkeep.move(source, target, _progress)
+    typer.echo(f"Moved {rows} rows, each table counted on both sides. Set [database] url to the new address.")
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="The file to write.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Write everything into one file while the service runs; it holds secrets."""
+    from bot import upkeep
+
+    with _mendable():
+        rows = upkeep.back_up(upkeep.url_of(config), path, _progress)
+    typer.echo(f"Wrote {rows} rows to {path}.")
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="What backup wrote.")], config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Read a backup into an empty database."""
+    from bot import upkeep
+
+    with _mendable():
+        rows = upkeep.restore(path, upkeep.url_of(config), _progress)
+    typer.echo(f"Restored {rows} rows from {path}.")
+
+
+@contextmanager
+def _mendable() -> "Iterator[None]":
+    """What a person can mend ends the command with one line and exit code 1."""
+    from sqlalchemy.exc import OperationalError
+
+    from backlog.errors import BacklogError
+    from bot.config import ConfigError
+    from integrations.http import IntegrationError
+    from store.database import DatabaseError
+
+    try:
+        yield
+    except (ConfigError, BacklogError, IntegrationError, DatabaseError) as error:
+        _fail(str(error))
+    except OperationalError as error:
+        _fail(f"The database cannot be reached ({error.orig}). Check its address.")
+
+
 def _run_verb(words: list[str], config: Path, as_json: bool) -> None:
     from bot.terminal import to_json, to_text
     from bot.verbs import Request, answer, help_for, split_line

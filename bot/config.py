@@ -310,6 +310,7 @@ class Queue(Section):
     """`[queue]`"""
 
     stall_s: Annotated[float, Field(ge=3, le=600)] = 30
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
 
 
 class Sync(Section):

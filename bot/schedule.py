@@ -1,6 +1,6 @@
 """Job names and triggers: turns plans into schedules, and ticks. The only importer of APScheduler.
 
-One beat a second asks `run_due` what is due. A job per schedule would tick by the machine's clock, be lost when nobody
+One beat asks what is due. A job per schedule would tick by the machine's clock, be lost when nobody
 is awake, and need the same sweep besides.
 """
 
@@ -17,8 +17,9 @@ from backlog.cadence import MOST
 from bot.flows.report_plans import load_plans, period_for
 from bot.flows.run_due import Schedule
 from bot.flows.services import ReportPlan, Services
+from store.schedules import load_version
 
-BEAT_S = 1
+BEAT_S = 0.25  # how late a due time is noticed at most
 THIN_EVERY = timedelta(days=1)  # how often readings grow old
 CENSUS_EVERY = timedelta(days=1)  # how long a deleted issue may go unnoticed
 GROUPS_EVERY = timedelta(minutes=5)  # how long a change of a user group takes to count here
@@ -64,6 +65,12 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     ]
 
 
+def schedules_version(services: Services) -> object:
+    """Something that differs once people changed what recurs."""
+    with services.database.read() as connection:
+        return load_version(connection)
+
+
 def jitter_of(name: str, every: timedelta) -> timedelta:
     """When within its interval something happens, so that not everything happens at once; by its name, for a drawn
     number would differ from process to process, and with it the due times."""
@@ -75,14 +82,21 @@ def _interval(
 ) -> Schedule:
     # From a fixed start, so that every process agrees on the due times and their keys.
     trigger = IntervalTrigger(seconds=int(every.total_seconds()), start_date=EPOCH + jitter, timezone=UTC)
-    return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), latest=True)
+    return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), every, latest=True)
 
 
 def _report(plan: ReportPlan) -> Iterator[Schedule]:
     key = f"{plan.name}-{plan.audience}" + (f"-{plan.number}" if plan.number else "")
     args = {"report": plan.name, "audience": plan.audience, "number": plan.number}
     # By local period: a clock that goes back repeats none.
-    yield Schedule(f"report:{key}", "write_report", args, plan.schedule.times, lambda at: period_for(plan, at).key)
+    yield Schedule(
+        f"report:{key}",
+        "write_report",
+        args,
+        plan.schedule.times,
+        lambda at: period_for(plan, at).key,
+        plan.schedule.reach,
+    )
     if plan.reviewer:
         yield _ahead(f"review:{key}", "ask_reviewer", args, plan)
 
@@ -91,7 +105,8 @@ def _ahead(name: str, task: str, args: Mapping[str, Any], plan: ReportPlan) -> S
     def times(after: datetime, until: datetime) -> list[datetime]:
         return [at - plan.preview for at in plan.schedule.times(after + plan.preview, until + plan.preview)]
 
-    return Schedule(name, task, args, times, lambda at: period_for(plan, at + plan.preview).key, latest=True)
+    reach = plan.schedule.reach
+    return Schedule(name, task, args, times, lambda at: period_for(plan, at + plan.preview).key, reach, latest=True)
 
 
 def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[datetime]]:
@@ -106,11 +121,11 @@ def _times(trigger: BaseTrigger) -> Callable[[datetime, datetime], Sequence[date
     return times
 
 
-def start_clock(tick: Callable[[], None]) -> BackgroundScheduler:
-    """Call `tick` every second in a thread of its own until `shutdown()`; ticks never overlap."""
+def start_clock(tick: Callable[[], None], beat_s: float = BEAT_S) -> BackgroundScheduler:
+    """Call `tick` at every beat in a thread of its own until `shutdown()`; ticks never overlap."""
     scheduler = BackgroundScheduler(timezone=UTC)
     scheduler.add_job(
-        tick, IntervalTrigger(seconds=BEAT_S), id="tick", max_instances=1, coalesce=True, misfire_grace_time=None
+        tick, IntervalTrigger(seconds=beat_s), id="tick", max_instances=1, coalesce=True, misfire_grace_time=None
     )
     scheduler.start()
     return scheduler

@@ -1,15 +1,12 @@
 """One process: the web side, the clock and the workers over one database."""
 
-import fcntl
 import gc
-import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import structlog
 import uvicorn
@@ -18,12 +15,14 @@ from starlette.routing import Route
 
 from backlog.cadence import read_span
 from bot.config import ConfigError, Settings
-from bot.flows.run_due import run_due
+from bot.flows.run_due import Agenda
 from bot.flows.services import Services
+from bot.holding import holding
 from bot.installing import Installing
 from bot.jira_endpoint import JiraEndpoint
 from bot.login import Login
-from bot.schedule import schedules_of, start_clock
+from bot.readiness import Readiness
+from bot.schedule import schedules_of, schedules_version, start_clock
 from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
 from bot.web import Endpoint, open_web
@@ -35,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 LAST_S = 3  # for requests in hand when the end has come; with the workers' patience less than the ten seconds promised
 
+LOOK_S = 2  # how long a workspace that another replica let in may wait
+
 
 def serve(settings: Settings, services: Services, workers: bool = True) -> None:
     """Run until SIGTERM or Ctrl-C; without `workers` only the web side and the clock, beside `scrumbut work`. Raises
@@ -42,14 +43,15 @@ def serve(settings: Settings, services: Services, workers: bool = True) -> None:
     if not workers:
         _must_be_shared(services, "serve --no-worker")
     with ExitStack() as running:
-        running.enter_context(_only_one(settings.database.url))
+        running.enter_context(holding(settings.database.url))
         workspaces = _open_workspaces(settings, services, running, workers)
         endpoint = _connect_slack(settings, services, running, workspaces)
         secret = settings.jira.webhook_secret.get_secret_value()
         login = Login(settings.slack, services) if _may_sign_in(settings) else None
         jira = JiraEndpoint(services, secret).receive if secret else None
-        web = open_web(services, endpoint, jira, login, _ways(services, workspaces))
-        start_work(settings, services, running, workers)
+        ready = Readiness(services)
+        web = open_web(services, endpoint, jira, login, _ways(services, workspaces), ready)
+        start_work(settings, services, running, workers, ready)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         gc.freeze()  # what is loaded by now stays, and need not be looked at again in the midst of an answer
@@ -94,7 +96,7 @@ def _open_workspaces(settings: Settings, services: Services, running: ExitStack,
     workspaces = Workspaces(settings, services, partial(start_work, workers=workers))
     running.callback(workspaces.close)
     workspaces.refresh()
-    looking = start_clock(_logged(workspaces.refresh))
+    looking = start_clock(_logged(workspaces.refresh), LOOK_S)
     running.callback(looking.shutdown)
     return workspaces
 
@@ -123,8 +125,15 @@ def _connect_slack(
     return None
 
 
-def start_work(settings: Settings, services: Services, running: ExitStack, workers: bool = True) -> None:
-    """Start the clock, and the workers if they are wanted; `running` ends them in order."""
+def start_work(
+    settings: Settings,
+    services: Services,
+    running: ExitStack,
+    workers: bool = True,
+    ready: Readiness | None = None,
+) -> None:
+    """Start the clock, and the workers if they are wanted; `running` ends them in order, `ready` hears how they are."""
+    ready = ready or Readiness(services)
     with services.database.write() as connection:
         if not services.database.is_shared:
             queue.release_all(connection, services.now())
@@ -137,7 +146,9 @@ def start_work(settings: Settings, services: Services, running: ExitStack, worke
         started = Workers(services)
         started.start()
         running.callback(started.stop)
-    clock = start_clock(_logged(lambda: run_due(services, schedules_of(services, every))))
+        ready.parts.append(started.problem)
+    agenda = Agenda(services, lambda: schedules_of(services, every), lambda: schedules_version(services))
+    clock = start_clock(_logged(ready.listen(agenda.tick)))
     running.callback(clock.shutdown)
 
 
@@ -146,7 +157,7 @@ def _logged(tick: Callable[[], object]) -> Callable[[], None]:
         try:
             tick()
         except Exception:
-            log.exception("tick failed")  # the next one, a second later, makes up for it
+            log.exception("tick failed")  # the next one makes up for it
 
     return run
 
@@ -155,25 +166,3 @@ def _mode(settings: Settings) -> str:
     if not (settings.slack.bot_token.get_secret_value() or settings.slack.distributed):
         return "off"
     return "socket" if settings.slack.app_token.get_secret_value() else "http"
-
-
-@contextmanager
-def _only_one(url: str) -> Iterator[None]:
-    """Hold the lock beside a SQLite file; two processes would both deliver and both tick."""
-    if not url.startswith("sqlite:///"):
-        yield
-        return
-    path = Path(url.removeprefix("sqlite:///") + ".lock")
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise ConfigError(
-                f"Another scrumbut serve (process {holder}) uses {url}. Stop it, or name another [database] url."
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield

@@ -19,8 +19,8 @@ from bot.flows.services import Services
 from bot.login import Login
 from bot.paced_pages import PacedPages
 from bot.pages import HEADERS, Pages
+from bot.readiness import Readiness
 from reports.icons import stage_icon
-from store import queue
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +45,12 @@ def open_web(
     jira: Endpoint | None = None,
     login: Login | None = None,
     more: Sequence[BaseRoute] = (),
+    readiness: Readiness | None = None,
 ) -> Starlette:
     """The app; without `slack` (Socket Mode, or Slack not configured) it has no `/slack/events`, without `jira` (no
     webhook secret) no `/jira/webhook`, without `login` (no client secret) its pages open by links only. `more` are the
-    ways of other workspaces."""
+    ways of other workspaces, and `readiness` knows what else must be at work."""
+    parts = readiness or Readiness(services)
 
     def health(_: Request) -> Response:
         with services.database.read() as connection:
@@ -56,12 +58,8 @@ def open_web(
         return JSONResponse({"ok": True})
 
     def ready(_: Request) -> Response:
-        try:
-            with services.database.read() as connection:
-                queue.next_due(connection)  # our own tables: a database that is there and not ours is not ready
-        except Exception as error:
-            log.warning("not ready", why=type(error).__name__)
-            return JSONResponse({"ok": False, "why": "the database does not answer"}, 503)
+        if problems := parts.problems():
+            return JSONResponse({"ok": False, "why": "; ".join(problems)}, 503)
         return JSONResponse({"ok": True})
 
     def metrics(_: Request) -> Response:

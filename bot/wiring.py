@@ -127,6 +127,7 @@ def _services(settings: Settings, clock: Clock, database: Database, guest: Guest
         quiet=timedelta(seconds=settings.outbox.quiet_s),
         leave=(lambda at: uninstall(guest.installer, guest.id, at)) if guest else (lambda at: None),
         stall=timedelta(seconds=settings.queue.stall_s),
+        queue_limit=settings.queue.limit,
         persons=Pace(settings.limits.requests_person),
         addresses=Pace(settings.limits.requests_address),
     )

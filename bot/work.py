@@ -272,6 +272,12 @@ class Workers:
         for thread in (*self._threads, *([self._shared] if self._shared else ())):
             thread.start()
 
+    def problem(self) -> str:
+        """Why the work is not being done; empty where it is."""
+        dead = sum(not thread.is_alive() for thread in self._threads)
+        dead += bool(self._shared and not self._shared.is_alive())
+        return f"{dead} of the workers ended" if dead else ""
+
     def stop(self, patience_s: float = PATIENCE_S) -> None:
         """End after the work in hand; what takes longer is taken over, after the next start or by another replica."""
         self._stopped.set()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -63,6 +64,26 @@ class Faults:
                 fault.times -= 1
                 return fault
         return None
+
+
+class Weather(Faults):
+    """Faults that come by themselves: that share of the writes is answered badly, half of them taken in all the same.
+    `seconds` is how long one that hangs does so."""
+
+    KINDS = ("reset_after", "error_after", "hang_after", "reset_before", "429", "reset_after", "reset_before", "503")
+    READS = ("history", "replies", "read_", "search", "auth", "count", "myself", "fields", "upload", "files")
+
+    def __init__(self, share: float, seconds: float = 3, seed: int = 1) -> None:
+        super().__init__()
+        self._share, self._seconds, self._dice = share, seconds, Random(seed)
+
+    def take(self, operation: str) -> Fault | None:
+        """One that was asked for, or one that the dice give."""
+        asked = super().take(operation)
+        if asked or any(word in operation for word in self.READS) or self._dice.random() >= self._share:
+            return asked
+        kind = self._dice.choice(self.KINDS)
+        return Fault(operation, kind, 1, self._seconds if kind.startswith("hang") else 1)
 
 
 def drop(send: Send) -> None:

@@ -49,12 +49,22 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # PostgreSQL would let each statement see more than the one before.
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if self.is_shared else engine
         self._writer = engine.execution_options(scrumbut_write=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; nothing written through it is kept."""
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """The same, however long it is read."""
+        with self.read() as connection:
+            if self.is_shared:
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             yield connection
 
     @contextmanager
@@ -115,6 +125,11 @@ class Database:
     def name(self) -> str:
         """The address without its password."""
         return self._engine.url.render_as_string(hide_password=True)
+
+    def end_log(self) -> None:
+        """Bring a SQLite database into its one file, which may then be carried away."""
+        with self._engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
 
     def close(self) -> None:
         """Give back all connections."""

@@ -84,7 +84,8 @@ def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: time
         and_(table.c.state == PENDING, table.c.not_before <= now),
         and_(table.c.state == SENDING, table.c.deadline <= now - quiet),
     )
-    query = select(table).where(due, ~HELD_BACK).order_by(table.c.id).limit(1)
+    # Of what another replica is about to take, nobody waits for the end.
+    query = select(table).where(due, ~HELD_BACK).order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from store.dialect import insert, is_postgresql
-from store.tables import queue_migration
+from store.tables import EPOCH, queue_migration
 from store.tables import task as table
 
 SLICE = 2_000  # rows of one delete
@@ -81,6 +81,26 @@ def defer_all(connection: Connection, works: Sequence[Work], now: datetime) -> N
 def _row(work: Work, now: datetime) -> dict[str, Any]:
     given = {"key": work.key, "name": work.name, "args": dict(work.args), "state": WAITING, "attempt": 0}
     return {**given, "created_at": now, "not_before": now}
+
+
+def load_waiting(connection: Connection) -> list[tuple[Work, datetime]]:
+    """All that is not done yet, what is worked on too, and since when it waits."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return [(Work(key, name, args), EPOCH) for key, name, args in shared_queue.load_waiting(connection)]
+    rows = connection.execute(select(table).where(table.c.state != FAILED).order_by(table.c.id)).mappings()
+    return [(Work(row["key"], row["name"], row["args"]), row["created_at"]) for row in rows]
+
+
+def is_full(connection: Connection, limit: int) -> bool:
+    """Whether so much waits already that people should ask again later; what the clock hands over never waits."""
+    if is_postgresql(connection):
+        from store import shared_queue
+
+        return shared_queue.count_waiting(connection, limit) >= limit
+    some = select(table.c.id).where(table.c.state == WAITING).limit(limit).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) >= limit
 
 
 def is_ready(connection: Connection, now: datetime) -> bool:
@@ -195,6 +215,7 @@ def upgrade(connection: Connection) -> None:
     new = sorted(shared_queue.upgrade(connection, applied) - applied)
     if new:
         connection.execute(queue_migration.insert(), [{"name": name} for name in new])
-    for row in connection.execute(select(table).where(table.c.state != FAILED).order_by(table.c.id)).mappings():
+    left = connection.execute(select(table).where(table.c.state != FAILED).order_by(table.c.id)).mappings()
+    for row in left.all():
         defer(connection, row["key"], row["name"], row["args"], row["created_at"])
     connection.execute(delete(table).where(table.c.state != FAILED))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from store.dialect import insert
 from store.tables import pause, report_schedule
@@ -43,6 +43,12 @@ def load_schedules(connection: Connection) -> list[StoredSchedule]:
     columns = [report_schedule.c[name] for name in StoredSchedule.__slots__]
     rows = connection.execute(select(*columns).order_by(report_schedule.c.number)).mappings()
     return [StoredSchedule(**{**row, "emails": tuple(row["emails"])}) for row in rows]
+
+
+def load_version(connection: Connection) -> tuple[Any, ...]:
+    """Something that differs after one was added, changed or removed."""
+    parts = (func.count(), func.max(report_schedule.c.number), func.max(report_schedule.c.made_at))
+    return tuple(connection.execute(select(*parts).select_from(report_schedule)).one())
 
 
 def remove_schedule(connection: Connection, number: int) -> bool:

@@ -68,6 +68,19 @@ def count_by_state(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")).all())
 
 
+def load_waiting(connection: Connection) -> list[tuple[str, str, dict[str, Any]]]:
+    """Key, name and arguments of all that is not done yet."""
+    query = "SELECT coalesce(queueing_lock, 'moved:' || id), task_name, args FROM procrastinate_jobs "
+    rows = connection.execute(text(query + "WHERE status IN ('todo', 'doing') ORDER BY id"))
+    return [(key, name, args) for key, name, args in rows]
+
+
+def count_waiting(connection: Connection, most: int) -> int:
+    """How many tasks wait, counted up to that many."""
+    query = "SELECT count(*) FROM (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' LIMIT :most) AS part"
+    return connection.scalar(text(query), {"most": most}) or 0
+
+
 def is_ready(connection: Connection) -> bool:
     """Whether a task waits that may be worked on at once."""
     ready = "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now() LIMIT 1"
@@ -164,6 +177,10 @@ class SharedWorkers:
     def start(self) -> None:
         """Begin; returns at once."""
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether they work, or try to."""
+        return self._thread.is_alive()
 
     def stop(self, patience_s: float) -> bool:
         """End after the work in hand; False when that takes longer, and is left to the other replicas."""

@@ -61,7 +61,7 @@ def restore_rows(connection: Connection, rows: Iterable[Row]) -> None:
         _insert(connection, BY_NAME[name], (values for _, values in group))
     if is_postgresql(connection):
         for table in CARRIED:
-            _continue_numbers(connection, table)
+            continue_numbers(connection, table)
     for experiment in load_experiments(connection):
         timeline = load_timeline(connection, experiment.key)
         if not timeline or replay(experiment.number, timeline) != experiment:
@@ -78,7 +78,8 @@ def _insert(connection: Connection, table: Table, rows: Iterator[Mapping[str, An
         connection.execute(insert(connection, table).on_conflict_do_nothing(), values)
 
 
-def _continue_numbers(connection: Connection, table: Table) -> None:
+def continue_numbers(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL number new rows after those that came with their numbers."""
     for key in table.primary_key:
         if isinstance(key.type, Integer):  # a column that PostgreSQL does not number has no sequence, and that is NULL
             sequence = f"pg_get_serial_sequence('{table.name}', '{key.name}')"

@@ -93,6 +93,16 @@ def place_database(path: Path) -> None:
         path.write_bytes(migrated_file())
 
 
+@pytest.fixture
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any table."""
+    if not request.config.getoption("--postgresql"):
+        return f"sqlite:///{tmp_path}/empty.db"
+    from tests import postgres
+
+    return postgres.fresh_database(request.getfixturevalue("postgresql"))
+
+
 @dataclass
 class TestClock:
     """A clock that stands until it is moved."""

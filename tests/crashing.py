@@ -1,4 +1,4 @@
-"""A process of its own that writes the reports that are due and delivers them, and dies at its n-th effect: right
+"""A process of its own that does what is due and delivers it, and dies at its n-th effect: right
 before a commit, right before a request leaves, or right after one was answered. No clean-up runs, as with kill -9."""
 
 import multiprocessing
@@ -46,6 +46,8 @@ class Mortal:
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._client, name)
+        if not callable(call):
+            return call
 
         def mortal(*args: Any, **kwargs: Any) -> Any:
             self._fate.step()
@@ -57,20 +59,28 @@ class Mortal:
         return mortal
 
 
-def report_schedules(services: Services) -> list[Schedule]:
-    """What goes out by itself, and nothing else that recurs."""
-    return [s for s in schedules_of(services, timedelta(minutes=10)) if s.name.startswith(("report:", "review:"))]
+REPORTS = ("report:", "review:")  # what goes out by itself
 
 
-def live(config: Path, now: datetime, dies_at: int | None, real_time: bool = False) -> None:
-    """Do what is due by `now`, with a clock that only waiting moves; in real time it runs on by itself."""
+def chosen(services: Services, names: tuple[str, ...] = REPORTS) -> list[Schedule]:
+    """The schedules whose names begin so, and nothing else that recurs."""
+    return [s for s in schedules_of(services, timedelta(minutes=10)) if s.name.startswith(names)]
+
+
+def live(
+    config: Path, now: datetime, dies_at: int | None, real_time: bool = False, names: tuple[str, ...] = REPORTS
+) -> None:
+    """Do what is due by `now` of the schedules whose names begin so, with a clock that only waiting moves; in real time
+    it runs on by itself."""
     fate, start = Fate(dies_at), time.monotonic()
     clock = TestClock(now)
     running = lambda: now + timedelta(seconds=time.monotonic() - start)  # noqa: E731
     services = open_services(load_settings(config), running if real_time else clock)
     mailer = Mortal(services.mailer, fate) if services.mailer else None
-    services = replace(services, messenger=Mortal(services.messenger, fate), mailer=mailer)
-    schedules = report_schedules(services)
+    tracker = Mortal(services.tracker, fate) if services.tracker else None
+    messenger = Mortal(services.messenger, fate) if services.messenger else None
+    services = replace(services, messenger=messenger, mailer=mailer, tracker=tracker)
+    schedules = chosen(services, names)
     event.listen(Engine, "commit", fate.step)
     # In real time a twin may finish what this one waits for long before it would be taken over.
     wait = (lambda _: time.sleep(0.1)) if real_time else lambda seconds: clock.forward(seconds=seconds)
@@ -78,9 +88,9 @@ def live(config: Path, now: datetime, dies_at: int | None, real_time: bool = Fal
     services.database.close()
 
 
-def run_process(config: Path, now: datetime, dies_at: int | None = None) -> bool:
+def run_process(config: Path, now: datetime, dies_at: int | None = None, names: tuple[str, ...] = REPORTS) -> bool:
     """Live once in a process of its own; whether it died."""
-    child = CHILDREN.Process(target=live, args=(config, now, dies_at))
+    child = CHILDREN.Process(target=live, args=(config, now, dies_at, False, names))
     child.start()
     child.join(60)
     assert child.exitcode in (0, DIED), child.exitcode

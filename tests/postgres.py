@@ -4,8 +4,9 @@ import getpass
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -26,31 +27,51 @@ def binaries() -> Path | None:
     return max(folders, key=lambda folder: folder.parent.name, default=None)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, and what runs `pg_ctl` on it."""
+
+    url: str
+    control: Callable[..., None]
+
+    def crash_and_start(self) -> None:
+        """Let it fall over, as when its machine does, and come back."""
+        self.control("-m", "immediate", "-w", "stop")
+        self.control("-w", "start")
+
+
 @contextmanager
 def running(bin_folder: Path) -> Iterator[str]:
     """Start a server in a folder of its own and yield its address; both are gone at the end."""
-    with TemporaryDirectory(prefix="postgres-") as folder, _server(Path(folder), bin_folder) as url:
-        yield url
+    with server(bin_folder) as started:
+        yield started.url
 
 
 @contextmanager
-def _server(folder: Path, bin_folder: Path) -> Iterator[str]:
-    as_root = getpass.getuser() == "root"
-    data, port = folder / "data", free_port()
-    if as_root:
-        shutil.chown(folder, ACCOUNT)
+def server(bin_folder: Path) -> Iterator[Server]:
+    """The same, and yield the server."""
+    with TemporaryDirectory(prefix="postgres-") as name:
+        folder, port = Path(name), free_port()
+        as_root = getpass.getuser() == "root"
+        if as_root:
+            shutil.chown(folder, ACCOUNT)
+        data = folder / "data"
 
-    def run(*command: str) -> None:
-        user = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []} if as_root else {}
-        subprocess.run(command, check=True, timeout=60, capture_output=True, cwd=folder, env=_plain_env(), **user)  # type: ignore[call-overload]
+        def run(program: str, *words: str) -> None:
+            user = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []} if as_root else {}
+            command = (str(bin_folder / program), "-D", str(data), *words)
+            subprocess.run(command, check=True, timeout=60, capture_output=True, cwd=folder, env=_plain_env(), **user)  # type: ignore[call-overload]
 
-    run(str(bin_folder / "initdb"), "-D", str(data), "-U", "scrumbut", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-    run(str(bin_folder / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield f"postgresql+psycopg://scrumbut@127.0.0.1:{port}/postgres"
-    finally:
-        run(str(bin_folder / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+        def control(*words: str) -> None:
+            options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+            run("pg_ctl", "-o", options, "-l", str(folder / "log"), *words)
+
+        run("initdb", "-U", "scrumbut", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        control("-w", "start")
+        try:
+            yield Server(f"postgresql+psycopg://scrumbut@127.0.0.1:{port}/postgres", control)
+        finally:
+            control("-m", "immediate", "-w", "stop")
 
 
 def fresh_database(server: str, template: str = "template1") -> str:

@@ -166,7 +166,7 @@ def know_the_report(place: Place) -> None:
     """The schedule as a process that ran before left it: however long a start takes, nothing is missed."""
     database = open_database(f"sqlite:///{place.folder}/scrumbut.db")
     with database.write() as connection:
-        ledger.checked_until(connection, "report:weekly-manager", datetime.fromisoformat("2026-11-23T08:59+01:00"))
+        ledger.hold_checked(connection, {"report:weekly-manager"}, datetime.fromisoformat("2026-11-23T08:59+01:00"))
     database.close()
 
 

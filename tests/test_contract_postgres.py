@@ -19,6 +19,7 @@ from bot.flows.import_backlog import import_backlog
 from integrations.http import IntegrationError
 from integrations.sources.source import SourceConfig
 from integrations.sources.sql import Sql
+from store import queue
 from store.database import Database, open_database
 from store.experiments import add_experiment, find_experiment, load_timeline
 from store.memory import search
@@ -29,8 +30,10 @@ from tests import test_store_readings as readings
 from tests import test_workspaces as workspaces
 from tests.conftest import CONFIG, TestClock, World
 from tests.reading import read
+from tests.test_bot_upkeep import REVISIONS, contents
+from tests.test_bot_upkeep import run as run_command
 from tests.test_flows import frame, run_whole_experiment, state_goal
-from tests.test_store import check_issues_come_back
+from tests.test_store import check_issues_come_back, migrate_to
 
 pytestmark = pytest.mark.contract
 make_town = workspaces.make_town
@@ -196,3 +199,29 @@ def test_a_forgotten_person_is_in_no_table_of_the_database_either(make_world: Ca
         assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE args::text LIKE '%U0ZEB%'")) == 0
     world.clock.forward(days=200)
     assert "outbox" in drop_all_old(world.services)
+
+
+def test_a_database_moves_to_postgresql_and_back(
+    make_world: Callable[..., World], url: str, tmp_path: Path, database_url: str
+) -> None:
+    old = make_world()
+    run_whole_experiment(old)
+    with old.services.database.write() as connection:
+        queue.defer(connection, "k", "sync_backlog", {"a": 1}, old.clock.at)
+    before, back = contents(database_url), f"sqlite:///{tmp_path}/back.db"
+    assert "each table counted" in run_command("db", "move", database_url, url)
+    assert contents(url) == before
+    assert "each table counted" in run_command("db", "move", url, back)
+    moved = contents(back)
+    assert {**moved, "waiting": before["waiting"]} == before
+    assert len(moved["waiting"]) == len(before["waiting"]) > 0
+    new = make_world(config=CONFIG.replace("sqlite:///{folder}/scrumbut.db", url))
+    assert "EXP-2 is on the backlog" in new.type('new "Another idea"')
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_earlier_schema_is_upgraded(url: str, revision: str) -> None:
+    migrate_to(url, revision)
+    opened = open_database(url)
+    test_the_migrations_give_exactly_the_tables(opened)
+    opened.close()

@@ -106,6 +106,7 @@ def a_report_that_cannot_be_written(fleet: Fleet) -> Iterator[subprocess.Popen[b
     with database.write() as connection:
         queue.defer(connection, "report:weekly:2026-W48", "write_report", args, NOW)
     with database.write() as blocking:
+        blocking.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         blocking.execute(text("LOCK TABLE report IN ACCESS EXCLUSIVE MODE"))
         worker = fleet.run("work")
         wait_for(lambda: state_of(fleet) == {"working": 1})

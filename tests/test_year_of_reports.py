@@ -14,7 +14,7 @@ from bot.work import run_until_settled
 from sandbox.serving import serving
 from sandbox.slack import Channel, SlackSandbox
 from tests.conftest import TestClock
-from tests.crashing import report_schedules, run_process
+from tests.crashing import chosen, run_process
 
 # Each at a local time that one change of its clocks skips or repeats.
 CADENCES = {
@@ -40,7 +40,7 @@ def live(config: Path, begin: datetime, end: datetime, dice: random.Random) -> N
     clock = TestClock(begin)
     services = open_services(load_settings(config), clock)
     while clock.at < end:
-        run_until_settled(services, report_schedules(services), wait=lambda seconds: clock.forward(seconds=seconds))
+        run_until_settled(services, chosen(services), wait=lambda seconds: clock.forward(seconds=seconds))
         clock.at = max(clock.at, min(end, clock.at + timedelta(hours=dice.uniform(2, 40))))
     services.database.close()
 

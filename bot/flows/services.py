@@ -192,6 +192,7 @@ class Services:
     installer: Installer | None = None
     leave: Callable[[datetime], object] = lambda at: None
     stall: timedelta = timedelta(seconds=30)
+    queue_limit: int = 1_000
     persons: Pace = field(default_factory=Pace)
     addresses: Pace = field(default_factory=Pace)
 

@@ -17,6 +17,11 @@ from store.people import first_delivery
 log = structlog.get_logger(__name__)
 
 LATER = Answer("On it; the answer follows here.")
+FULL = Answer(
+    "Too much waits here just now, so this was not taken on; nothing was changed.",
+    more=("What waits is done first. Please ask again in a minute.",),
+    problem="refused",
+)
 BROKEN = Answer(
     "Something broke here, and nothing was changed. The log says more; please try again.", problem="refused"
 )
@@ -44,7 +49,7 @@ def perform(services: Services, caller: Caller, words: Sequence[str], place: Pla
             said = answer(words, asked)
         except Deferred:
             handed = {"words": list(words), "line": line, "place": asdict(place)}
-            said = LATER if _hand_over(services, caller, handed) else Answer("")
+            said = _hand_over(services, caller, handed)
         except AlreadyDone:
             said = Answer("")
         except Exception:
@@ -60,14 +65,17 @@ def _about(words: Sequence[str]) -> dict[str, str]:
     return {"experiment": key} if key else {}
 
 
-def _hand_over(services: Services, caller: Caller, asked: Mapping[str, Any]) -> bool:
+def _hand_over(services: Services, caller: Caller, asked: Mapping[str, Any]) -> Answer:
     args = {**asked, "user": caller.id, "name": caller.name, "delivery": caller.delivery}
     with services.database.write() as connection:
+        if queue.is_full(connection, services.queue_limit):
+            log.warning("queue full", limit=services.queue_limit)
+            return FULL
         # The queue forgets a finished task, so it cannot tell a late second delivery from a first one.
         fresh = first_delivery(connection, f"asked:{caller.delivery}", services.now())
         if fresh:
             queue.defer(connection, caller.delivery, "answer_words", args, services.now())
-    return fresh
+    return LATER if fresh else Answer("")
 
 
 def answer_later(services: Services, args: Mapping[str, Any]) -> None:

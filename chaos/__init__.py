@@ -1,0 +1,1 @@
+"""`make chaos`: processes that are killed and paused, a database that falls over, a Slack in bad weather."""
