@@ -1,65 +1,73 @@
 """Readings by column, for what is computed over many of them: no object is made of any row."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, func, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from store.dialect import is_postgresql
-from store.tables import reading
 
+Columns = dict[str, NDArray[np.int64] | NDArray[np.float64]]
 FIELDS = np.dtype([("series", "i8"), ("at", "i8"), ("step", "i8"), ("value", "f8")])
-SLICE = 100_000  # rows that PostgreSQL packs into one answer
-EVERYTHING = "SELECT series_id, at, step, ifnull(value, 9e999) FROM reading"
+NAMES = ("series", "at", "step", "value")
+ROWS = "SELECT series_id, at, step, ifnull(value, 9e999) FROM reading{only} ORDER BY series_id, at, step"
+COUNTED = "SELECT series_id, count(*) FROM reading{only} GROUP BY series_id ORDER BY series_id"
+SLICE = 150_000  # readings of one answer, or those of one series where that has more
+# An answer of four columns: the server packs the numbers, and nothing is parsed here.
 PACKED = """
-SELECT string_agg(int8send(series_id), ''), string_agg(int8send(at), ''), string_agg(int8send(step), ''),
-       string_agg(float8send(coalesce(value, 'NaN')), '')
-FROM (SELECT series_id::bigint, at, step, value FROM reading WHERE (series_id, at, step) > (%s, %s, %s) {only}
-      ORDER BY series_id, at, step LIMIT %s) AS part
+SELECT string_agg(int8send(series_id::bigint), ''), string_agg(int8send(at), ''), string_agg(int8send(step), ''),
+       string_agg(float8send(coalesce(value, 'NaN')), '') FROM reading{only}
 """
 
 
-def read_frame(connection: Connection, series_ids: Collection[int] = ()) -> pd.DataFrame:
+def read_frame(connection: Connection, series_ids: Collection[int] = (), rows: int = SLICE) -> pd.DataFrame:
     """The readings of those series, of all where none is named: series, at, step and value, ordered by them. `at` is
-    in microseconds since 1970, a value that was not finite is NaN."""
-    read = _from_postgresql if is_postgresql(connection) else _from_sqlite
-    return pd.DataFrame(read(connection, series_ids), copy=False)
+    in microseconds since 1970, a value that was not finite is NaN. PostgreSQL answers that many at a time."""
+    only = f" WHERE series_id IN ({','.join(str(int(one)) for one in series_ids)})" if series_ids else ""
+    shared = is_postgresql(connection)
+    return pd.DataFrame(
+        _from_postgresql(connection, only, rows) if shared else _from_sqlite(connection, only), copy=False
+    )
 
 
-def _from_sqlite(connection: Connection, series_ids: Collection[int]) -> dict[str, np.ndarray]:
-    counted = select(func.count()).select_from(reading)
-    only = ""
-    if series_ids:
-        counted = counted.where(reading.c.series_id.in_(series_ids))
-        only = f" WHERE series_id IN ({','.join(str(int(one)) for one in series_ids)})"
-    count = connection.scalar(counted) or 0
+def _from_sqlite(connection: Connection, only: str) -> Columns:
     driver = connection.connection.driver_connection
     assert driver is not None
-    cursor = driver.execute(f"{EVERYTHING}{only} ORDER BY series_id, at, step")
-    packed = np.fromiter(cursor, FIELDS, count)
-    columns = {name: np.ascontiguousarray(packed[name]) for name in FIELDS.names or ()}
+    count = driver.execute(f"SELECT count(*) FROM reading{only}").fetchone()[0]
+    packed = np.fromiter(driver.execute(ROWS.format(only=only)), FIELDS, count)
+    columns = {name: np.ascontiguousarray(packed[name]) for name in NAMES}
     columns["value"][np.isinf(columns["value"])] = np.nan
     return columns
 
 
-def _from_postgresql(connection: Connection, series_ids: Collection[int]) -> dict[str, np.ndarray]:
-    only = f"AND series_id IN ({','.join(str(int(one)) for one in series_ids)})" if series_ids else ""
-    after = (-1, -(1 << 62), -(1 << 62))
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in FIELDS.names or ()}
+def _from_postgresql(connection: Connection, only: str, rows: int) -> Columns:
     driver = connection.connection.driver_connection
     assert driver is not None
+    parts: list[Columns] = []
     with driver.cursor(binary=True) as cursor:
-        while True:
-            answer = cursor.execute(PACKED.format(only=only), (*after, SLICE)).fetchone()
-            if answer[0] is None:
-                break
-            for name, packed in zip(parts, answer, strict=True):
-                kind = np.dtype(FIELDS[name])
-                parts[name].append(np.frombuffer(packed, kind.newbyteorder(">")).astype(kind))
-            after = (int(parts["series"][-1][-1]), int(parts["at"][-1][-1]), int(parts["step"][-1][-1]))
-    return {name: _joined(parts.pop(name), FIELDS[name]) for name in FIELDS.names or ()}
+        counted = cursor.execute(COUNTED.format(only=only)).fetchall()
+        for first, last in _ranges(counted, rows):
+            within = f"{only} {'AND' if only else 'WHERE'} series_id BETWEEN {first} AND {last}"
+            parts.append(_unpacked(cursor.execute(PACKED.format(only=within)).fetchone()))
+    return {name: np.concatenate([np.empty(0, FIELDS[name]), *(part.pop(name) for part in parts)]) for name in NAMES}
 
 
-def _joined(parts: list[np.ndarray], kind: np.dtype) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, kind)
+def _ranges(counted: Sequence[tuple[int, int]], rows: int) -> Iterator[tuple[int, int]]:
+    """From which series to which one answer is to go, given how many readings each of them has."""
+    first, found = None, 0
+    for series_id, count in counted:
+        first, found = series_id if first is None else first, found + count
+        if found >= rows or series_id == counted[-1][0]:
+            yield first, series_id
+            first, found = None, 0
+
+
+def _unpacked(answer: Sequence[bytes]) -> Columns:
+    columns: Columns = {
+        name: np.frombuffer(packed, FIELDS[name].newbyteorder(">")).astype(FIELDS[name])
+        for name, packed in zip(NAMES, answer, strict=True)
+    }
+    order = np.lexsort((columns["step"], columns["at"], columns["series"]))
+    return {name: column[order] for name, column in columns.items()}
