@@ -67,7 +67,11 @@ STAMP, SIGNED = GOOD["x-slack-request-timestamp"], GOOD["x-slack-signature"]
         (STAMP.encode(), SIGNED.encode() + b"0"),
         (STAMP.encode(), b"v0=" + b"0" * 64),
     ],
-)
+    ids=(
+        "a word", "400 digits", "before the epoch", "no time", "other digits", "ten minutes old", "no signature",
+        "an empty one", "another version", "capitals", "no ASCII", "too long", "zeros",
+    ),
+)  # fmt: skip
 def test_malformed_and_forged_signatures_are_refused_in_a_word(world: World, stamp: bytes, signature: bytes) -> None:
     headers = [
         (b"content-type", FORM.encode()),
