@@ -131,6 +131,7 @@ class JiraSandbox:
         self._comments[raw["id"]] = raw["fields"].pop("comment", {}).get("comments", [])
         self._issues[raw["id"]] = raw
         self._ids[raw["key"]] = raw["id"]
+        self.projects.add(raw["key"].rpartition("-")[0])
 
     def add_issue(self, project: str, summary: str, *, status: str = "To Do", category: str = "new") -> str:
         """A new issue as a person makes it; returns its key."""

@@ -119,6 +119,13 @@ def test_what_a_new_issue_needs_is_known_before_one_is_made(mapped: World) -> No
     assert "new Task in ML asks for  components" in mapped.type("sync mapping")
 
 
+def test_a_project_where_nothing_may_be_made_hides_nothing_of_the_mapping(mapped: World) -> None:
+    mapped.jira.add_issue("ML", "Issue")
+    mapped.type('sync pull --jql "project = ML"')
+    mapped.jira.projects.clear()
+    assert "new Task in ML asks for  a right to create issues there" in mapped.type("sync mapping")
+
+
 def test_an_e_mail_address_finds_its_account(mapped: World) -> None:
     mapped.jira.add_issue("ML", "Char tokens")
     mapped.type('new "Char tokens"')

@@ -11,6 +11,7 @@ from backlog.experiment import Kind, Stage
 from backlog.issue import Issue
 from backlog.status import STATUS, StatusMap, judge_status
 from bot.flows.services import Services, Tracker
+from integrations.http import FORBIDDEN, NOT_FOUND, IntegrationError
 from store.experiments import load_experiments
 from store.issues import count_statuses, load_agreed, load_linked_issues
 
@@ -101,5 +102,14 @@ def _screens(
     projects = sorted({issue.key.partition("-")[0] for issue in linked})[:PROJECTS]
     for project in projects:
         for name in sorted(set(types.values())):
-            lacking[f"new {name} in {project}"] = tracker.required_at_create(project, name)
+            lacking[f"new {name} in {project}"] = _required(tracker, project, name)
     return {where: names for where, names in lacking.items() if names}
+
+
+def _required(tracker: Tracker, project: str, issue_type: str) -> Sequence[str]:
+    try:
+        return tracker.required_at_create(project, issue_type)
+    except IntegrationError as error:
+        if error.code not in (FORBIDDEN, NOT_FOUND):
+            raise
+        return ["a right to create issues there"]  # one closed project hides nothing of the others
