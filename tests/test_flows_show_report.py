@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from backlog.errors import BacklogError
+from bot.flows.services import Caller
 from bot.flows.show_report import TEMPLATED, draft, eject, write_out
+from bot.terminal import to_text
+from bot.verbs import Request, answer
 from reports.contents import REPORTS
 from sandbox.slack import Channel
 from tests.conftest import CONFIG, World
@@ -88,6 +91,7 @@ def test_templates_are_copied_once_and_then_belong_to_the_user(world: World, tmp
 
 
 def test_the_context_is_told_from_the_code(world: World) -> None:
-    said = world.type("report context weekly")
+    assert "deck list of text" in world.type("report context weekly"), "Slack shows its beginning"
+    said = to_text(answer(["report", "context", "weekly"], Request(world.services, Caller("U0ANA", "ana"))))
     assert "decisions[].evidence" in said
     assert "the bottom line, at most 280 characters" in said
