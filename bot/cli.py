@@ -571,7 +571,7 @@ def db_move(
     typer.echo(f"Moved {rows} rows, each table counted on both sides. Set [database] url to the new address.")
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP, epilog="Example: scrumbut backup backup.db")
 def backup(
     path: Annotated[Path, typer.Argument(help="The file to write.")], config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
@@ -583,7 +583,7 @@ def backup(
     typer.echo(f"Wrote {rows} rows to {path}.")
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP, epilog="Example: scrumbut restore backup.db")
 def restore(
     path: Annotated[Path, typer.Argument(help="What backup wrote.")], config: ConfigOption = DEFAULT_CONFIG
 ) -> None:
