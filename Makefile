@@ -43,7 +43,7 @@ test-contract: setup
 
 # Minutes of work: every real issue there and back, the sync over a thousand random histories, and its mutants.
 test-long: setup
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m long $(LONG)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m long
 
 # The docs as a site, in site/.
 docs: setup
