@@ -89,9 +89,3 @@ def _counts(rng: np.random.Generator, expected: Floats, dispersion: float) -> Fl
         return rng.poisson(expected).astype(float)
     shape = np.maximum(expected / (dispersion - 1), 1e-6)  # negative binomial, as Poisson over Gamma
     return rng.poisson(rng.gamma(shape, dispersion - 1)).astype(float)
-
-
-def too_few_weeks(counts: Numbers) -> str:
-    """Why nothing is said of a short history of weeks."""
-    needed = f"{WEEKS_NEEDED_FOR_DATE} weeks with {FINISHED_NEEDED_FOR_DATE} finished"
-    return f"not enough history ({int(sum(counts))} finished in {len(counts)} weeks; it needs {needed})"

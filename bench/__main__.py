@@ -7,7 +7,6 @@ import json
 import math
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -32,7 +31,7 @@ from bench.floors.report import ADAPTER, read_and_write
 from bench.floors.sql import read_rows
 from bench.judging import EXPERIMENTS as JUDGED
 from bench.judging import TICKS, fill_readings, judge, tick_times
-from bench.measured import Measured, compare
+from bench.measured import Measured, compare, seconds
 from bench.pulls import pulls
 from bench.storage import storage
 from bot.config import Settings, load_settings
@@ -93,7 +92,7 @@ def backlogs(folder: Path, running: ExitStack) -> Iterator[Measured]:
 
 def _p95(work: Callable[[], object], count: int = 60) -> float:
     """Milliseconds that 95 of 100 calls take at most."""
-    return sorted(_seconds(work) * 1000 for _ in range(count))[math.ceil(0.95 * count) - 1]
+    return sorted(seconds(work) * 1000 for _ in range(count))[math.ceil(0.95 * count) - 1]
 
 
 def polls(folder: Path, running: ExitStack) -> Iterator[Measured]:
@@ -116,8 +115,8 @@ def judgements(folder: Path, running: ExitStack) -> Iterator[Measured]:
     issue's bar is absolute, 5 s, so people judge it."""
     _, services = _open(folder, "judge", "http://127.0.0.1:9")
     fill_readings(services, NOW)
-    ours = partial(_seconds, partial(judge, services))
-    floor = partial(_seconds, partial(read_worths, folder / "judge.db"))
+    ours = partial(seconds, partial(judge, services))
+    floor = partial(seconds, partial(read_worths, folder / "judge.db"))
     yield compare(f"judging {JUDGED:,} experiments with 1,000,000 readings", ours, floor, "s", None)
     services.database.close()
 
@@ -148,10 +147,10 @@ def reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
             for surface in SURFACES:
                 render(snapshot, plan, surface)
 
-        return _seconds(write)
+        return seconds(write)
 
     name = f"weekly report, {EXPERIMENTS} experiments"
-    yield compare(name, ours, lambda: _seconds(lambda: read_and_write(stored)), "s", None)
+    yield compare(name, ours, lambda: seconds(lambda: read_and_write(stored)), "s", None)
     services.database.close()
 
 
@@ -172,12 +171,6 @@ def large_reports(folder: Path, running: ExitStack) -> Iterator[Measured]:
 
 def _at_most(name: str, ours: float, most: float, bar: float | None) -> Measured:
     return Measured(name, ours, most, ours / most, "", bar, 1, bar is None or ours <= most * bar)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 CONFIG = """

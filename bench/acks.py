@@ -6,7 +6,6 @@ under 500 ms), so people judge them.
 
 import asyncio
 import math
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from bot.config import Settings, load_settings
 from bot.serve import serve
 from bot.wiring import open_services
 from sandbox.jira import JiraSandbox
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import sign
 
@@ -60,7 +59,7 @@ def acks(folder: Path, running: ExitStack) -> Iterator[Measured]:
     slack = SlackSandbox()
     settings = _settings(folder, running, slack)
     ours = _process(running, settings.web.port, _serve_ours, settings)
-    bare = _process(running, free := _free_port(), _serve_bare, free, slack.signing_secret)
+    bare = _process(running, free := free_port(), _serve_bare, free, slack.signing_secret)
     for line in LINES:
         mine, floor = partial(_p50, ours, slack, line), partial(_p50, bare, slack, "ping")
         yield compare(f"ack of /exp {line}, p50 of {EXPERIMENTS:,}", mine, floor, "ms", None)
@@ -78,7 +77,7 @@ def _settings(folder: Path, running: ExitStack, slack: SlackSandbox) -> Settings
         "jira_url": running.enter_context(serving(_thinking(jira.app))),
     }
     path = folder / "acks.toml"
-    path.write_text(CONFIG.format(slack=slack, jira=jira, port=_free_port(), folder=folder, **urls))
+    path.write_text(CONFIG.format(slack=slack, jira=jira, port=free_port(), folder=folder, **urls))
     settings = load_settings(path)
     services = open_services(settings, _now)
     fill_years(services.database, _now())
@@ -149,12 +148,6 @@ def _process(running: ExitStack, port: int, target: Callable[..., None], *args: 
         except httpx2.TransportError:
             time.sleep(0.1)
     raise RuntimeError("a server of the bench did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _now() -> datetime:

@@ -21,12 +21,12 @@ from bot.flows.run_due import Agenda, Schedule
 from bot.flows.services import Services
 from bot.schedule import start_clock
 from integrations.slack import SlackClient
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from store import outbox, tables
 from store.database import open_database
 from tests import postgres
-from tests.test_bot_serve import free_port, healthy
+from tests.test_bot_serve import healthy
 
 MINUTE, EPOCH = timedelta(minutes=1), datetime(1970, 1, 1, tzinfo=UTC)
 ALONE, TOGETHER = 5_000, 10_000  # schedules, each due once a minute

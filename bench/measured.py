@@ -1,5 +1,6 @@
 """What one measurement says, and how two are compared."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -33,3 +34,10 @@ def judged(name: str, ours: list[float], floor: list[float], unit: str, bar: flo
     mine, bare = median(ours), median(floor)
     ratio = mine / bare
     return Measured(name, mine, bare, ratio, unit, bar, len(ours), bar is None or ratio <= bar)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from backlog import lifecycle
 from backlog.experiment import Entry, Kind, Stage
 from backlog.goal import Goal
 from backlog.metric import Better, Metric
+from bench.measured import seconds
 from bot.config import load_settings
 from bot.flows.services import Services
 from bot.flows.settle_worths import settle_worths
@@ -125,23 +126,17 @@ def write_all(services: Services) -> dict[str, float]:
     snapshot, plan = draft(services, "weekly")
     bodies = {surface: render_report(snapshot, surface, plan.templates).body for surface in SURFACES}
     mail = render_email(snapshot, plan.templates)
-    seconds, processor = time.perf_counter() - began, time.process_time() - worked
+    took, processor = time.perf_counter() - began, time.process_time() - worked
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    pdf = _seconds(lambda: render_pdf(snapshot, plan.templates)) if "--pdf" in sys.argv else 0.0
+    pdf = seconds(lambda: render_pdf(snapshot, plan.templates)) if "--pdf" in sys.argv else 0.0
     return {
-        "seconds": seconds,
+        "seconds": took,
         "processor_seconds": processor,
         "megabytes": memory / (1 << 20),
         "page": len(bodies["html"].encode()),
         "email": len(mail.html.encode()),
         "pdf_seconds": pdf,
     }
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def _open(path: Path) -> Services:

@@ -5,7 +5,8 @@ A new kind of work is one function and one entry in TASKS. A task may run twice;
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -65,13 +66,19 @@ def _poll(services: Services, args: Mapping[str, Any]) -> None:
     )
 
 
-def _sync(services: Services, args: Mapping[str, Any]) -> None:
+@contextmanager
+def _refusable(warning: str) -> Iterator[None]:
+    """What an outside service refuses is only told: the next round does the same again."""
     try:
-        done = sync_backlog(services)
+        yield
     except IntegrationError as error:
-        log.warning("not synced", why=str(error))  # the next round reads the same again
-        return
-    log.info("synced", pulled=done.issues, pages=done.pages)
+        log.warning(warning, why=str(error))
+
+
+def _sync(services: Services, args: Mapping[str, Any]) -> None:
+    with _refusable("not synced"):
+        done = sync_backlog(services)
+        log.info("synced", pulled=done.issues, pages=done.pages)
 
 
 def _report(services: Services, args: Mapping[str, Any]) -> None:
@@ -104,26 +111,18 @@ def _risks(services: Services, args: Mapping[str, Any]) -> None:
 
 
 def _webhook(services: Services, args: Mapping[str, Any]) -> None:
-    try:
+    with _refusable("webhook not kept"):
         log.info("webhook kept", what=keep_webhook(services))
-    except IntegrationError as error:
-        log.warning("webhook not kept", why=str(error))
 
 
 def _census(services: Services, args: Mapping[str, Any]) -> None:
-    try:
-        gone = take_census(services)
-    except IntegrationError as error:
-        log.warning("no census", why=str(error))
-        return
-    log.info("census taken", unreachable=len(gone))
+    with _refusable("no census"):
+        log.info("census taken", unreachable=len(take_census(services)))
 
 
 def _comments(services: Services, args: Mapping[str, Any]) -> None:
-    try:
+    with _refusable("comments not read"):  # the next change of the issue reads them
         log.info("read comments", comments=read_comments(services, args["issue"]))
-    except IntegrationError as error:
-        log.warning("comments not read", why=str(error))  # the next change of the issue reads them
 
 
 def _groups(services: Services, args: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ from chaos.day import live_a_day
 from chaos.place import Place, next_minute, open_place
 from chaos.storm import Driver, Storm
 from chaos.verdict import Verdict, is_settled, judge, wait_for
+from sandbox.serving import free_port
 from tests import postgres
-from tests.test_bot_serve import free_port
 
 SECONDS = int(os.environ.get("CHAOS_SECONDS", "600"))
 PARTS = os.environ.get("CHAOS_PARTS", "replicas,alone,day").split(",")

@@ -19,9 +19,9 @@ from chaos.place import Place, Replica, next_minute, open_place
 from chaos.storm import BAD, TIMEOUT_AND_MORE
 from chaos.verdict import Verdict, wait_for
 from sandbox.faults import Weather
+from sandbox.serving import free_port
 from store import tables
 from store.database import open_unchanged
-from tests.test_bot_serve import free_port
 
 COMMANDS = 100_000  # in ten minutes
 PEOPLE = 8  # at once

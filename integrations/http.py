@@ -55,8 +55,8 @@ class IntegrationError(Exception):
         self.code = code
 
 
-class _TryAgain(Exception):
-    """A read that may well succeed in a moment."""
+class TryAgain(Exception):
+    """A read that may well succeed in a moment; `error` says what was wrong with it."""
 
     def __init__(self, error: IntegrationError) -> None:
         super().__init__(str(error))
@@ -102,12 +102,12 @@ class Session:
         """
         try:
             for attempt in stamina.retry_context(
-                on=_TryAgain, attempts=3, timeout=30, wait_initial=0.2, wait_max=5, wait_jitter=0.2
+                on=TryAgain, attempts=3, timeout=30, wait_initial=0.2, wait_max=5, wait_jitter=0.2
             ):
                 with attempt, self._slots:
                     self._pace.wait()
                     return self._fetch_once(method, url, shape, request)
-        except _TryAgain as passing:
+        except TryAgain as passing:
             raise passing.error from None
         raise AssertionError("stamina either returns or raises")
 
@@ -117,7 +117,7 @@ class Session:
             with self._slots:
                 self._pace.wait()
                 return self._fetch_once(method, url, shape, request)
-        except _TryAgain as passing:
+        except TryAgain as passing:
             passing.error.unknown = True
             raise passing.error from None
 
@@ -125,7 +125,7 @@ class Session:
         """Raise IntegrationError unless something answers at that address and lets us in; asks once."""
         try:
             status, body = self._exchange("GET", url, {})
-        except _TryAgain as passing:
+        except TryAgain as passing:
             raise passing.error from None
         if status.status_code in (401, 403) or status.status_code >= 500:
             raise _refusal(self.service, status, body)
@@ -133,7 +133,7 @@ class Session:
     def _fetch_once(self, method: str, url: str, shape: TypeAdapter[T], request: Mapping[str, Any]) -> T:
         status, body = self._exchange(method, url, request)
         if status.status_code in PASSING:
-            raise _TryAgain(_refusal(self.service, status, body))
+            raise TryAgain(_refusal(self.service, status, body))
         if status.status_code >= 300:
             raise _refusal(self.service, status, body)
         try:
@@ -156,7 +156,7 @@ class Session:
             raise IntegrationError(self.service, f'"{safe_url(url)}" is no address.', permanent=True) from None
         except (httpx2.TransportError, httpx2.DecodingError, *_BROKEN) as error:
             what = f"{safe_url(url)} does not answer ({type(error).__name__})."
-            raise _TryAgain(IntegrationError(self.service, what, "Check that it runs and that url is right.")) from None
+            raise TryAgain(IntegrationError(self.service, what, "Check that it runs and that url is right.")) from None
 
     def _not_understood(self, url: str, body: bytes, error: ValidationError) -> IntegrationError:
         problem = error.errors(include_url=False, include_input=False)[0]

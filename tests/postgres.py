@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import create_engine, text
 
-from tests.test_bot_serve import free_port
+from sandbox.serving import free_port
 
 ACCOUNT = "postgres"  # the server refuses to run as root
 

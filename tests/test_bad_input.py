@@ -9,9 +9,9 @@ from bot.config import ConfigError, load_settings
 from bot.flows.deliver_outbox import deliver_all
 from bot.work import work_once
 from integrations.jira.client import JiraClient
+from sandbox.serving import free_port
 from store import outbox
 from tests.conftest import CONFIG, World
-from tests.test_bot_serve import free_port
 
 
 def states(world: World) -> dict[str, int]:

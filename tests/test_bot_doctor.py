@@ -22,11 +22,10 @@ from bot.doctor.case import Case
 from bot.flows.finding import Finding, Mark, Topic
 from bot.manifest import SCOPES
 from bot.wiring import source_config
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from store import outbox
 from store.metrics import save_source_state
 from tests.conftest import World
-from tests.test_bot_serve import free_port
 
 ROOT = Path(__file__).parent.parent
 Break = Callable[[World], None]

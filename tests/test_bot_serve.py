@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import httpx2
 import pytest
 
 from sandbox.jira import JiraSandbox
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from store import ledger, queue
@@ -104,12 +103,6 @@ def wait_for(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

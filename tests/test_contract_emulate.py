@@ -27,13 +27,12 @@ from bot.web import open_web
 from bot.wiring import open_services
 from sandbox.faults import drop
 from sandbox.jira import JiraSandbox
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import Channel, SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from store import outbox
 from tests import blockkit
 from tests.conftest import CONFIG, TestClock, World, _text
-from tests.test_bot_serve import free_port
 
 pytestmark = pytest.mark.contract
 ROOT = Path(__file__).parent.parent

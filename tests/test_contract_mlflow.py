@@ -21,10 +21,10 @@ from integrations.http import IntegrationError
 from integrations.sources.mlflow import MLflow
 from integrations.sources.source import SourceConfig
 from reports.filters import number
+from sandbox.serving import free_port
 from store.metrics import load_metrics, run_values
 from tests.conftest import CONFIG, World
 from tests.reading import read
-from tests.test_bot_serve import free_port
 
 pytestmark = pytest.mark.contract
 START_S = 120  # a cold server takes up to a minute

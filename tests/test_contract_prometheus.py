@@ -22,10 +22,9 @@ from backlog.metric import Better, Metric
 from integrations.http import IntegrationError
 from integrations.sources.prometheus import Prometheus
 from integrations.sources.source import SourceConfig
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from tests.conftest import CONFIG, World
 from tests.reading import read
-from tests.test_bot_serve import free_port
 
 pytestmark = pytest.mark.contract
 START_S = 60

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from bot.work import rest_after
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from store import queue
 from store.database import open_database
 from tests import postgres
-from tests.test_bot_serve import free_port, healthy, wait_for
+from tests.test_bot_serve import healthy, wait_for
 
 pytestmark = pytest.mark.contract
 NOW = datetime.fromisoformat("2026-11-25T12:00:00+01:00")

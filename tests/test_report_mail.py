@@ -17,8 +17,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from integrations.mail import Mailer
+from sandbox.serving import free_port
 from tests.conftest import CONFIG, World
-from tests.test_bot_serve import free_port
 
 MAIL = """
 [mail]

@@ -12,11 +12,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from tests.conftest import World
 from tests.crashing import CHILDREN, run_process
-from tests.test_bot_serve import free_port
 
 CONFIG = """
 [slack]

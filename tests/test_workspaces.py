@@ -30,7 +30,7 @@ from bot.work import run_until_settled
 from bot.workspaces import Workspaces
 from integrations.http import IntegrationError
 from sandbox.jira import JiraSandbox
-from sandbox.serving import serving
+from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import Ack, SlackEdge
 from sandbox.slack_workspaces import SlackWorkspaces
@@ -41,7 +41,7 @@ from store.tables import installation, metadata
 from store.vault import Vault
 from tests import blockkit
 from tests.conftest import TestClock, _text, place_database
-from tests.test_bot_serve import Place, free_port, wait_for
+from tests.test_bot_serve import Place, wait_for
 
 ALPHA, BETA = "T0ALPHA", "T0BETA"
 KEY, OLD_KEY = "n" * 32, "o" * 32

@@ -7,7 +7,7 @@ from backlog.aging import own_history
 from backlog.experiment import Experiment
 from backlog.forecast import climb_of
 from backlog.history import by_experiment, judged_metric
-from backlog.issue import waits_for_decision
+from backlog.issue import Issue, waits_for_decision
 from backlog.noise import noise_of, repeats_of
 from backlog.risk.situation import Situation, name_risk
 from backlog.snapshot import Risk
@@ -153,11 +153,17 @@ def blocked_too_long(s: Situation) -> Iterator[Risk]:
         )
 
 
+def _linked(s: Situation) -> Iterator[tuple[Experiment, Issue]]:
+    """What is not finished and has an issue that was read."""
+    for experiment in s.active:
+        if issue := s.issue(experiment):
+            yield experiment, issue
+
+
 def timeboxed(s: Situation) -> Iterator[Risk]:
     """The linked issue carries a sprint or a due date, which the policy replaced."""
-    for experiment in s.active:
-        issue = s.issue(experiment)
-        if issue and issue.timeboxed:
+    for experiment, issue in _linked(s):
+        if issue.timeboxed:
             yield name_risk(
                 s,
                 "timeboxed",
@@ -173,9 +179,8 @@ def timeboxed(s: Situation) -> Iterator[Risk]:
 
 def unreachable(s: Situation) -> Iterator[Risk]:
     """The linked issue can no longer be read: deleted, or out of our sight, and nobody can tell which."""
-    for experiment in s.active:
-        issue = s.issue(experiment)
-        if issue and issue.unreachable_since:
+    for experiment, issue in _linked(s):
+        if issue.unreachable_since:
             yield name_risk(
                 s,
                 "unreachable",
@@ -191,9 +196,8 @@ def unreachable(s: Situation) -> Iterator[Risk]:
 
 def decision_waiting(s: Situation) -> Iterator[Risk]:
     """Jira says done, the backlog has no decision."""
-    for experiment in s.active:
-        issue = s.issue(experiment)
-        if issue and waits_for_decision(issue, experiment.stage):
+    for experiment, issue in _linked(s):
+        if waits_for_decision(issue, experiment.stage):
             yield name_risk(
                 s,
                 "decision_waiting",

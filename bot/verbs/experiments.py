@@ -19,7 +19,7 @@ from bot.flows.manage_goals import undo_goal
 from bot.flows.read_backlog import Shown, find_past, last_act_of, people_by_id, resolve_person
 from bot.flows.subscribe import default_goal
 from bot.verbs.answer import Answer
-from bot.verbs.grammar import Deferred, Request, exp, join_words
+from bot.verbs.grammar import Deferred, Request, exp, join_words, option_words
 from reports.card import next_acts
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,7 +58,7 @@ def new(request: Request, /, title: tuple[str, ...], anyway: bool, dry_run: bool
     """Put an idea on the backlog: /exp new "Char-level tokens raise recall" """
     past = find_past(request.services, " ".join(title), every_word=False, limit=SIMILAR)
     similar = [f"Like it: {s.experiment.key} {s.experiment.title}{_found(s)}" for s in past]
-    line = join_words(["new", *_given(**fields), "--anyway", "--", *title])
+    line = join_words(["new", *option_words(new.params, {**fields, "anyway": "yes"}), "--", *title])
     fields["goal"] = fields["goal"] or default_goal(request.services, request.channel)
     given = {**fields, "kind": Kind(fields["kind"]), "appetite": fields["appetite"] or "", "dry_run": dry_run}
     asks = request.may_ask and not (anyway or dry_run or fields["parent"])
@@ -74,11 +74,6 @@ def new(request: Request, /, title: tuple[str, ...], anyway: bool, dry_run: bool
         return Answer(f"Nothing is created. It would be {key}: {done.experiment.title}", more=(*nearest,), data=None)
     follow = f'/exp frame {key} --hypothesis "we believe … will result in … we will know when …"'
     return said(done, f"{key} is on the backlog: {done.experiment.title}", *similar, f"Next: {follow}")
-
-
-def _given(**fields: Any) -> list[str]:
-    options = {option.name: option.opts[0] for option in new.params if isinstance(option, click.Option)}
-    return [f"{options[name]}={value}" for name, value in fields.items() if value]
 
 
 def _found(shown: Shown) -> str:

@@ -4,7 +4,7 @@ Knows no Slack client and no terminal; the verbs are click commands, so that hel
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -170,6 +170,22 @@ def _quoted(word: str) -> str:
     for entity, char in reversed(ENTITIES):
         word = word.replace(char, entity)
     return '"' + word.replace('"', '\\"') + '"'
+
+
+def option_words(params: Iterable[click.Parameter], given: Mapping[str, str | None]) -> list[str]:
+    """The options of a line that say what is given, by parameter: one for each of its lines where several may be."""
+    options = (param for param in params if isinstance(param, click.Option))
+    return [word for option in options for word in _option_words(option, given.get(option.name or "") or "")]
+
+
+def _option_words(option: click.Option, text: str) -> list[str]:
+    name = option.opts[0]
+    if not text:
+        return []
+    if option.is_flag:
+        return [name]
+    values = [line.strip() for line in text.splitlines() if line.strip()] if option.multiple else [text]
+    return [f"{name}={value}" for value in values]
 
 
 def without_controls(text: str) -> str:

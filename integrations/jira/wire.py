@@ -14,20 +14,11 @@ from jira import JIRA
 from jira.exceptions import JIRAError
 from requests.adapters import HTTPAdapter
 
-from integrations.http import SIGNED_OUT, IntegrationError, read_retry_after
+from integrations.http import PASSING, SIGNED_OUT, IntegrationError, TryAgain, read_retry_after
 
-PASSING = (429, 502, 503, 504)
 BODY_MAX = 64 << 20  # bytes of an answer after unpacking; a page of a hundred issues is far below
 CHUNK = 64 << 10
 WAIT_MAX_S = 60.0  # a longer Retry-After is left to the next round
-
-
-class _TryAgain(Exception):
-    """A read that may well succeed in a moment."""
-
-    def __init__(self, error: IntegrationError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Wire:
@@ -71,8 +62,8 @@ class Wire:
                     except IntegrationError as error:
                         if error.permanent:
                             raise
-                        raise _TryAgain(error) from None
-        except _TryAgain as passing:
+                        raise TryAgain(error) from None
+        except TryAgain as passing:
             raise passing.error from None
         raise AssertionError("stamina either returns or raises")
 
@@ -83,7 +74,7 @@ class Wire:
     @staticmethod
     def _passes(error: Exception) -> bool | float:
         """Whether to try again; Retry-After is the least wait, and a long one ends this round."""
-        if not isinstance(error, _TryAgain):
+        if not isinstance(error, TryAgain):
             return False
         wait = error.error.retry_after
         return True if wait is None else wait <= WAIT_MAX_S and max(wait, 0.2)

@@ -10,6 +10,7 @@ import click
 from backlog.screen import Asked, Screen
 from bot.slack.blocks import Block, cut, plain
 from bot.verbs import without_controls
+from bot.verbs.grammar import option_words
 
 USER = re.compile(r"[UW][A-Z0-9]+")
 INPUT_MAX = 3_000  # characters that a text input takes
@@ -185,7 +186,6 @@ def _held(held: Any) -> str:
 
 def words_of(verb: str, params: Sequence[click.Parameter], given: Mapping[str, str]) -> list[str]:
     """The words of the line that says what was filled in, `given` by parameter."""
-    options = [word for param in params if isinstance(param, click.Option) for word in _option_words(param, given)]
     arguments = []
     for param in params:
         if kind_of(verb, param) == ANSWERS:
@@ -198,14 +198,4 @@ def words_of(verb: str, params: Sequence[click.Parameter], given: Mapping[str, s
                 break
             text = given[param.name or ""]
             arguments += text.split() if kind_of(verb, param) == WORDS else [text]
-    return [*verb.split(), *options, "--", *arguments]
-
-
-def _option_words(param: click.Option, given: Mapping[str, str]) -> list[str]:
-    text, name = given.get(param.name or "", ""), param.opts[0]
-    if not text:
-        return []
-    if param.is_flag:
-        return [name]
-    values = [line.strip() for line in text.splitlines() if line.strip()] if param.multiple else [text]
-    return [f"{name}={value}" for value in values]
+    return [*verb.split(), *option_words(params, given), "--", *arguments]

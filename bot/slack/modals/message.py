@@ -17,7 +17,7 @@ from bot.slack.answers import Place, tell
 from bot.slack.blocks import Block, cut
 from bot.slack.desk import Desk
 from bot.slack.modals.forms import FORMS
-from bot.slack.modals.opening import USED, came_from, draw_form, loading, new_name
+from bot.slack.modals.opening import USED, came_from, draw_form, fill, loading, new_name
 from bot.slack.threads import card_above
 from bot.verbs import Answer
 from integrations.http import IntegrationError
@@ -72,12 +72,7 @@ def fill_from_message(services: Services, args: Mapping[str, Any]) -> None:
     given = {**_said_in(services.messenger, args), **_above(services, args), **args["typed"]}
     meta = came_from(Place(args["channel"], args["url"]))
     view = draw_form(services, "new", FORMS["new"], given, meta) | {"external_id": args["view"]}
-    try:
-        services.messenger.update_view(args["view"], view, external=True)
-    except IntegrationError as error:
-        if not error.permanent:
-            raise
-        log.info("the view is closed", why=error.what)
+    fill(services, view)
 
 
 def _said_in(messenger: Messenger, args: Mapping[str, Any]) -> dict[str, str]:

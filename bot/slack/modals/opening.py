@@ -105,3 +105,14 @@ def say(title: str, *blocks: Block, **more: Any) -> Block:
 def loading(title: str, external_id: str) -> Block:
     """What stands there until the data has come; named by us, for only then can it be found again."""
     return say(title, paragraph(LOADING), external_id=external_id)
+
+
+def fill(services: Services, view: Block) -> None:
+    """Put the view in the place of the loading one of its name; one that was closed meanwhile is let be."""
+    assert services.messenger is not None
+    try:
+        services.messenger.update_view(view["external_id"], view, external=True)
+    except IntegrationError as error:
+        if not error.permanent:
+            raise
+        log.info("the view is closed", why=error.what)

@@ -4,17 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from bot.flows.services import Caller, Services
 from bot.slack.blocks import Block, answer_blocks, plain
 from bot.slack.desk import Desk
-from bot.slack.modals.opening import loading, new_name, say
+from bot.slack.modals.opening import fill, loading, new_name, say
 from bot.verbs import Answer, Deferred, Request, answer
-from integrations.http import IntegrationError
 from store import queue
-
-log = structlog.get_logger(__name__)
 
 WORDS = "words"  # callback_id of a view that is sent to carry out the line it holds
 TITLE = "Reading once"
@@ -50,10 +45,4 @@ def show_trial(services: Services, args: Mapping[str, Any]) -> None:
     if not said.problem:
         view |= {"submit": plain("Save"), "callback_id": WORDS, "private_metadata": args["held"]}
         view["close"] = plain("Back")
-    assert services.messenger is not None
-    try:
-        services.messenger.update_view(args["view"], view, external=True)
-    except IntegrationError as error:
-        if not error.permanent:
-            raise
-        log.info("the view is closed", why=error.what)
+    fill(services, view)
