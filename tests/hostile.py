@@ -1,6 +1,7 @@
 """Servers that do not do what they should, on loopback: each answer is written byte by byte."""
 
 import gzip
+import re
 import socket
 import socketserver
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 Answer = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 @contextmanager
@@ -20,8 +22,8 @@ def hostile(answer: Answer, hear: Callable[[bytes], object] = lambda _: None) ->
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            hear(self.request.recv(65_536))
             with suppress(OSError):  # the client had enough
+                hear(_request(self.request))
                 answer(self.request)
 
     class Server(socketserver.ThreadingTCPServer):
@@ -35,6 +37,17 @@ def hostile(answer: Answer, hear: Callable[[bytes], object] = lambda _: None) ->
             yield f"127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
+
+
+def _request(sock: socket.socket) -> bytes:
+    """A whole request; its body may come in another packet than its head."""
+    got, wanted = b"", 1
+    while len(got) < wanted and (part := sock.recv(65_536)):
+        got += part
+        head, end, _ = got.partition(b"\r\n\r\n")
+        length = LENGTH.search(head)
+        wanted = len(head) + len(end) + (int(length[1]) if length else 0) if end else len(got) + 1
+    return got
 
 
 def says(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> Answer:
