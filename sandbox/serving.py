@@ -1,5 +1,6 @@
 """Runs a stand-in on loopback, in a thread or until Ctrl-C."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -16,13 +17,39 @@ from sandbox.slack import SlackSandbox
 START_S = 10  # how long a server may take to listen
 
 
+class PromptServer(uvicorn.Server):
+    """Ends as soon as it is told to. The one it is made from looks ten times a second whether it should, and gives its
+    connections as long again; a test with three stand-ins would wait half a second for them to end."""
+
+    def end(self) -> None:
+        """From another thread: take no more requests, and drop those that hang."""
+        self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        """Until the end is asked for."""
+        await self.on_tick(0)  # it sets the headers of every answer
+        await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens and what is connected; the loop's end cancels what is still being answered."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+
 @contextmanager
 def serving(app: Any, port: int = 0) -> Iterator[str]:
     """Serve an ASGI app on 127.0.0.1 while the block runs; yields its address without a slash at the end."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = uvicorn.Server(
+    server = PromptServer(
         uvicorn.Config(
             app, log_level="error", lifespan="off", interface="asgi3", proxy_headers=False, date_header=False
         )
@@ -35,7 +62,7 @@ def serving(app: Any, port: int = 0) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(START_S)
         listener.close()
 

@@ -126,6 +126,14 @@ class Database:
         """The address without its password."""
         return self._engine.url.render_as_string(hide_password=True)
 
+    @property
+    def server(self) -> str:
+        """Which server is asked, for what and as whom; what the address leaves out is the driver's to choose."""
+        url = self._engine.url
+        host = url.host or url.query.get("host")
+        parts = {"host": host, "port": url.port, "user": url.username, "database": url.database}
+        return ", ".join(f'{name} "{value}"' if value else f"the default {name}" for name, value in parts.items())
+
     def end_log(self) -> None:
         """Bring a SQLite database into its one file, which may then be carried away."""
         with self._engine.connect() as connection:
@@ -152,7 +160,7 @@ def inspect_database(url: str) -> Schema:
             current = MigrationContext.configure(connection).get_current_revision()
         return Schema(current, head, current in {None, *known}, _is_writable(database))
     except DBAPIError as error:
-        raise DatabaseError(f"The database cannot be opened ({error.orig}).") from error
+        raise _not_opened(database, error) from error
     finally:
         database.close()
 
@@ -199,13 +207,19 @@ def open_database(url: str) -> Database:
     try:
         database.upgrade()
     except OperationalError as error:
-        raise DatabaseError(
-            f"The database {database.name} cannot be opened ({error.orig}). "
-            "Check that the folder of [database] url exists and may be written."
-        ) from error
+        raise _not_opened(database, error) from error
     except ModuleNotFoundError as error:
         raise DatabaseError(f"PostgreSQL needs {error.name}: pip install 'scrumbut[postgres]'.") from error
     return database
+
+
+def _not_opened(database: Database, error: DBAPIError) -> DatabaseError:
+    cause = " ".join(str(error.orig).split())
+    if not database.is_shared:
+        remedy = "Check that the folder of [database] url exists and may be written."
+        return DatabaseError(f"The database {database.name} cannot be opened ({cause}). {remedy}")
+    remedy = "Check these in [database] url, that the server is up, and that it lets this user into this database."
+    return DatabaseError(f"PostgreSQL cannot be opened with {database.server} ({cause}). {remedy}")
 
 
 def open_unchanged(url: str) -> Database:

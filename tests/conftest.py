@@ -53,7 +53,7 @@ def postgresql() -> Iterator[str]:
 
     found = postgres.binaries()
     if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+        pytest.skip(postgres.MISSING)
     with postgres.running(found) as url:
         yield url
 

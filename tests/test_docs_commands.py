@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bot.cli import app
@@ -53,7 +54,7 @@ def shown() -> list[str]:
         inside = [body for name, body in blocks("sh") if name == page.name]
         found += [line.partition("  #")[0].strip() for body in inside for line in body.splitlines()]
         found += [" ".join(one.split()) for one in INLINE.findall(BLOCK.sub("", text))]
-    examples = [command.epilog or "" for command in app.registered_commands]
+    examples = [command.epilog or "" for command in vars(get_command(app))["commands"].values()]
     found += [text.removeprefix("Example: ") for text in examples if text.startswith("Example: ")]
     return list(dict.fromkeys(line for line in found if line and not line.startswith("#")))
 

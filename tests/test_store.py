@@ -23,6 +23,7 @@ from backlog.gates import Evidence
 from backlog.issue import Issue
 from backlog.metric import Aggregation, Better, Metric, Reading
 from backlog.policy import Rules
+from sandbox.serving import free_port
 from store import ledger, outbox, queue
 from store.database import MIGRATIONS, Database, DatabaseError, open_database
 from store.experiments import add_experiment, find_experiment, load_timeline, open_ages, save_entry
@@ -264,3 +265,14 @@ def test_the_ages_of_what_is_not_decided_are_whole_days_since_it_ran(database: D
             experiment = add_experiment(connection, lifecycle.create("t", "ana", began, kind=Kind.INFRASTRUCTURE))
             save_entry(connection, experiment, Entry(began, "ana", "started", "", {"running_since": began}))
         assert open_ages(connection, NOW, timedelta(days=100)) == [0, 3, 3]
+
+
+def test_a_server_that_does_not_answer_is_named_with_what_to_check_and_without_its_password() -> None:
+    port = free_port()
+    with pytest.raises(DatabaseError) as refused:
+        open_database(f"postgresql+psycopg://ana:hunter2@127.0.0.1:{port}/backlog")
+    told = str(refused.value)
+    assert f'host "127.0.0.1", port "{port}", user "ana", database "backlog"' in told
+    assert "Check these in [database] url" in told
+    assert "hunter2" not in told
+    assert "folder" not in told

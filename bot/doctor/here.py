@@ -53,7 +53,7 @@ def check_database(case: Case) -> Iterator[Finding]:
     try:
         schema = case.schema
     except DatabaseError as error:
-        yield wrong("database", str(error), "Mend [database] url, or the rights of its folder.", "database-unusable")
+        yield wrong("database", str(error), "Mend [database] url, or what it names.", "database-unusable")
         return
     if not schema.writable:
         fix = "Give the user that runs scrumbut the right to write it."
