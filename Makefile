@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # The tests of what the product does, which run on either database.
 FLOWS := $(addprefix tests/test_,flows.py flows_backlog.py flows_compare.py flows_feedback.py flows_forecast.py \
 	flows_jira_links.py flows_past_report.py flows_poll.py flows_review.py flows_risks.py flows_show_report.py \
-	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py store_columns.py)
+	flows_subscriptions.py flows_sync.py flows_watches.py flows_webhook.py store_columns.py store_readings.py)
 
 .PHONY: demo demo-page docs test test-contract test-long check format bench chaos pictures sbom setup postgresql clean
 

@@ -18,11 +18,12 @@ from backlog.evaluation import comparable_runs
 from backlog.metric import Aggregation, Better, Metric, Reading, RunValue
 from store.aggregates import way_of, worth_of_series
 from store.dialect import insert
+from store.reading_rows import Row, add_readings, correct_readings
 from store.retention import DAY, HOUR, LateReading, save_late
 from store.run_links import linked_runs
-from store.tables import Instant, reading, rollup, run_link, series, source_state, worth
+from store.tables import Instant, reading, rollup, run_link, series, source_state, to_micros, worth
 from store.tables import metric as table
-from store.worths import Fresh, add_to_worths, forget_worths
+from store.worths import add_to_worths, forget_worths
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
 TOGETHER = 500  # series at most whose latest points one statement reads
@@ -37,6 +38,14 @@ class Saved(NamedTuple):
 
     new: int
     late: int
+
+
+class _Series(NamedTuple):
+    """A run's series, and up to when its readings are kept by the hour and by the day."""
+
+    id: int
+    hours_until: datetime | None
+    days_until: datetime | None
 
 
 def add_metric(connection: Connection, metric: Metric) -> Metric:
@@ -106,23 +115,23 @@ def save_found(
     time that is kept by the hour or day only counts for the extremes there: it may be in them already.
     """
     known = _series(connection, found, experiments)
-    rows: dict[tuple[int, datetime, int], dict[str, Any]] = {}
+    rows: dict[tuple[int, int, int], Row] = {}
     late: list[LateReading] = []
     for metric, readings in found:
         for r in readings:
             own = known[metric.id, r.run]
-            value = r.value if math.isfinite(r.value) else None
+            value = float(r.value) if math.isfinite(r.value) else None
             if own.hours_until is not None and r.at < own.hours_until:
                 late.append(LateReading(own.id, r.at, r.step, value, own.days_until))
             else:
-                rows[own.id, r.at, r.step] = {"series_id": own.id, "at": r.at, "step": r.step, "value": value}
+                key = own.id, to_micros(r.at), r.step
+                rows[key] = Row(value, *key)
     save_late(connection, late)
-    fresh = _insert(connection, list(rows.values()))
-    again = [row for key, row in rows.items() if key not in fresh]
-    corrected = _correct(connection, again)
-    by_series = {known[metric.id, r.run].id: metric for metric, readings in found for r in readings}
-    add_to_worths(connection, by_series, (Fresh(*key, rows[key]["value"]) for key in fresh))
-    forget_worths(connection, {reading.series_id for reading in late} | set(corrected))
+    fresh = add_readings(connection, list(rows.values()))
+    corrected = correct_readings(connection, list(set(rows.values()).difference(fresh)))
+    metrics = {metric.id: metric for metric, _ in found}
+    add_to_worths(connection, {own.id: metrics[metric_id] for (metric_id, _), own in known.items()}, fresh)
+    forget_worths(connection, {r.series_id for r in late} | {row.series_id for row in corrected})
     return Saved(len(fresh) + len(corrected), len(late))
 
 
@@ -137,8 +146,8 @@ def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: date
 
 def _series(
     connection: Connection, found: Sequence[tuple[Metric, Sequence[Reading]]], experiments: Mapping[str, int]
-) -> dict[tuple[int, str], Any]:
-    """The series of each run, made where there is none: rows of (id, hours_until, days_until)."""
+) -> dict[tuple[int, str], _Series]:
+    """The series of each run, by its metric's id and its name, made where there is none."""
     last = {(metric.id, r.run): (metric.source, r) for metric, readings in found for r in readings}
     by_hand = linked_runs(connection, {metric.source for metric, _ in found})
     rows = [
@@ -151,13 +160,14 @@ def _series(
         }
         for (metric_id, run), (source, r) in last.items()
     ]
-    known: dict[tuple[int, str], Any] = {}
+    known: dict[tuple[int, str], _Series] = {}
     for chunk in _slices(rows):
         statement = insert(connection, series)
         told = {name: statement.excluded[name] for name in ("tag", "experiment", "eval_set")}
         statement = statement.on_conflict_do_update(index_elements=["metric_id", "run"], set_=told)
         columns = (series.c.metric_id, series.c.run, series.c.id, series.c.hours_until, series.c.days_until)
-        known |= {(row.metric_id, row.run): row for row in connection.execute(statement.returning(*columns), chunk)}
+        told_of = connection.execute(statement.returning(*columns), chunk)
+        known |= {(metric_id, run): _Series(*own) for metric_id, run, *own in told_of}
     return known
 
 
@@ -166,24 +176,6 @@ def attach_runs(connection: Connection, tag: str, experiment: int) -> None:
     to another."""
     own = (series.c.tag == tag.upper(), series.c.run.not_in(select(run_link.c.run)))
     connection.execute(update(series).where(*own).values(experiment=experiment))
-
-
-def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[tuple[int, datetime, int]]:
-    """Store those that are not known yet; returns their keys."""
-    statement = insert(connection, reading).on_conflict_do_nothing()
-    statement = statement.returning(reading.c.series_id, reading.c.at, reading.c.step)
-    return {tuple(row) for chunk in _slices(rows) for row in connection.execute(statement, chunk)}
-
-
-def _correct(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Overwrite known readings that have another value now; returns the series of each."""
-    statement = insert(connection, reading)
-    statement = statement.on_conflict_do_update(
-        index_elements=["series_id", "at", "step"],
-        set_={"value": statement.excluded.value},
-        where=reading.c.value.is_distinct_from(statement.excluded.value),
-    ).returning(reading.c.series_id)
-    return [series_id for chunk in _slices(rows) for series_id in connection.scalars(statement, chunk)]
 
 
 def _slices(rows: Sequence[T]) -> Iterable[Sequence[T]]:

@@ -21,6 +21,12 @@ from sqlalchemy import (
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(at: datetime) -> int:
+    """An aware time as whole microseconds since 1970; a naive one raises TypeError rather than guess its zone."""
+    return (at - EPOCH) // MICROSECOND
 
 
 class Instant(TypeDecorator[datetime]):
@@ -30,8 +36,8 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Microseconds; a naive time raises TypeError rather than guess its zone."""
-        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+        """Microseconds; a naive time raises TypeError."""
+        return None if value is None else to_micros(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """An aware UTC time."""

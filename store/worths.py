@@ -7,8 +7,7 @@ quantile. It is then computed from what is stored, by whoever reads it, and kept
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -31,25 +30,17 @@ from sqlalchemy.types import TypeEngine
 from backlog.metric import Aggregation, Better, Metric
 from store.aggregates import Way, worth_of_series
 from store.dialect import insert
-from store.tables import Instant, metric, series, worth
+from store.reading_rows import Row
+from store.tables import metric, series, worth
 
 NEW: dict[str, TypeEngine[Any]] = {
-    "at": Instant(), "step": BigInteger(), "last": Float(), "best": Float(), "total": Float(), "finite": Integer(),
+    "at": BigInteger(), "step": BigInteger(), "last": Float(), "best": Float(), "total": Float(), "finite": Integer(),
 }  # fmt: skip
 
 
-class Fresh(NamedTuple):
-    """A reading that was not known before; `value` is None where it was not finite."""
-
-    series_id: int
-    at: datetime
-    step: int
-    value: float | None
-
-
-def add_to_worths(connection: Connection, metrics: Mapping[int, Metric], fresh: Iterable[Fresh]) -> None:
+def add_to_worths(connection: Connection, metrics: Mapping[int, Metric], fresh: Iterable[Row]) -> None:
     """Let new readings count; `metrics` is by series id."""
-    own: dict[int, list[Fresh]] = defaultdict(list)
+    own: dict[int, list[Row]] = defaultdict(list)
     for one in fresh:
         own[one.series_id].append(one)
     grown: dict[tuple[Aggregation, Better], list[dict[str, Any]]] = defaultdict(list)
@@ -67,7 +58,7 @@ def _adds_up(of: Metric) -> bool:
     return not of.window and of.aggregation is not Aggregation.QUANTILE
 
 
-def _sum_of(series_id: int, readings: Sequence[Fresh], better: Better) -> dict[str, Any]:
+def _sum_of(series_id: int, readings: Sequence[Row], better: Better) -> dict[str, Any]:
     last = max(readings, key=lambda r: (r.at, r.step))
     values = [r.value for r in readings if r.value is not None]
     known = {"new_at": last.at, "new_step": last.step, "new_last": last.value, "new_best": better.best(values)}

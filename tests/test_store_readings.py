@@ -4,7 +4,6 @@ import math
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, delete, func, select
@@ -24,8 +23,8 @@ START = datetime(2026, 1, 1, 7, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return open_database(f"sqlite:///{tmp_path}/s.db")
+def database(database_url: str) -> Database:
+    return open_database(database_url)
 
 
 def add(database: Database, aggregation: Aggregation, **more: object) -> Metric:
@@ -220,6 +219,15 @@ def test_a_source_that_tells_old_readings_again_doubles_nothing(database: Databa
         assert save_found(connection, [(metric, again)], {}) == (0, 2), "two came late, and are counted so"
     assert count(database) == 0
     assert worth(database, metric)["r1"].value == pytest.approx(0.2)
+
+
+def test_a_reading_told_again_with_another_value_is_corrected_and_counted(database: Database) -> None:
+    metric = add(database, Aggregation.MEAN)
+    for values, changed in (((1, 0.5, math.nan), 3), ((1, 0.5, math.nan), 0), ((1, math.nan, 0.3, 0.7), 3)):
+        assert save(database, metric, *values, every=timedelta(hours=1)) == changed
+    assert count(database) == 4
+    assert worth(database, metric)["r1"].value == pytest.approx((1 + 0.3 + 0.7) / 3)
+    assert save(database, metric, math.nan, math.inf, run="r2") == 2, "a list of nothing finite"
 
 
 def test_a_late_best_is_not_lost(database: Database) -> None:
