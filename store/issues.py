@@ -19,21 +19,24 @@ from store.tables import issue as table
 _values, _DUE = attrgetter(*table.c.keys()), table.c.keys().index("due")
 
 
-def save_issues(connection: Connection, issues: Sequence[Issue]) -> None:
-    """Remember issues; a moved issue keeps its row and its experiment, which then shows the new key."""
+def save_issues(connection: Connection, issues: Sequence[Issue]) -> list[str]:
+    """Remember issues; a moved issue keeps its row and its experiment, which then shows the new key. Returns the
+    keys of such experiments."""
     if not issues:
-        return
+        return []
     upsert(connection, table, [_row(issue) for issue in issues])
     by_id = {issue.id: issue for issue in issues}
-    linked = select(experiment.c.issue_id, experiment.c.issue_key).where(experiment.c.issue_id.in_(by_id))
-    for issue_id, key in connection.execute(linked).all():
+    columns, renamed = (experiment.c.number, experiment.c.issue_id, experiment.c.issue_key), list[str]()
+    for number, issue_id, key in connection.execute(select(*columns).where(experiment.c.issue_id.in_(by_id))).all():
         if key != by_id[issue_id].key:
             moved = {"issue_key": by_id[issue_id].key, "issue_url": by_id[issue_id].url}
             connection.execute(update(experiment).where(experiment.c.issue_id == issue_id).values(**moved))
+            renamed.append(f"EXP-{number}")
     epics = select(goal.c.epic_id, goal.c.epic_key).where(goal.c.epic_id != "")
     for epic_id, key in connection.execute(epics).all():
         if epic_id in by_id and key != by_id[epic_id].key:
             connection.execute(update(goal).where(goal.c.epic_id == epic_id).values(epic_key=by_id[epic_id].key))
+    return renamed
 
 
 def load_linked_issues(connection: Connection) -> dict[str, Issue]:

@@ -23,7 +23,7 @@ from store.retention import DAY, HOUR, LateReading, save_late
 from store.run_links import linked_runs
 from store.tables import Instant, reading, rollup, run_link, series, source_state, to_micros, worth
 from store.tables import metric as table
-from store.worths import add_to_worths, forget_worths
+from store.worths import add_to_worths, forget_worths, known_worths
 
 SLICE = 1_000  # rows per statement, below SQLite's limit on bound values
 TOGETHER = 500  # series at most whose latest points one statement reads
@@ -33,17 +33,29 @@ T = TypeVar("T")
 Level = Callable[[Sequence[int], datetime | None, int], Select[Any]]  # those series' latest points, of one level
 
 
+class RunNews(NamedTuple):
+    """A metric, and the number of an experiment of which a run is new there, or worth something else now."""
+
+    goal: str
+    metric: str
+    experiment: int
+
+
 class Saved(NamedTuple):
-    """How many readings were new or changed, and how many came too late to be kept one by one."""
+    """How many readings were new or changed, how many came too late to be kept one by one, and what that
+    means for runs of experiments."""
 
     new: int
     late: int
+    news: frozenset[RunNews] = frozenset()
 
 
 class _Series(NamedTuple):
-    """A run's series, and up to when its readings are kept by the hour and by the day."""
+    """A run's series, the number of its experiment or 0, and up to when its readings are kept by the hour and by the
+    day."""
 
     id: int
+    experiment: int
     hours_until: datetime | None
     days_until: datetime | None
 
@@ -126,13 +138,20 @@ def save_found(
             else:
                 key = own.id, to_micros(r.at), r.step
                 rows[key] = Row(value, *key)
+    owned = {own.id: own.experiment for own in known.values() if own.experiment}
+    before = known_worths(connection, owned)
     save_late(connection, late)
     fresh = add_readings(connection, list(rows.values()))
     corrected = correct_readings(connection, list(set(rows.values()).difference(fresh)))
     metrics = {metric.id: metric for metric, _ in found}
-    add_to_worths(connection, {own.id: metrics[metric_id] for (metric_id, _), own in known.items()}, fresh)
-    forget_worths(connection, {r.series_id for r in late} | {row.series_id for row in corrected})
-    return Saved(len(fresh) + len(corrected), len(late))
+    measured = {own.id: metrics[metric_id] for (metric_id, _), own in known.items()}
+    add_to_worths(connection, measured, fresh)
+    anew = {r.series_id for r in late} | {row.series_id for row in corrected}
+    forget_worths(connection, anew)
+    touched = owned.keys() & (anew | {row.series_id for row in fresh})
+    same = {series_id for series_id, _ in before.items() & known_worths(connection, owned).items()}
+    news = {RunNews(measured[one].goal, measured[one].name, owned[one]) for one in touched - same}
+    return Saved(len(fresh) + len(corrected), len(late), frozenset(news))
 
 
 def mark_polled(connection: Connection, metrics: Sequence[Metric], read_at: datetime, since: datetime) -> None:
@@ -165,9 +184,9 @@ def _series(
         statement = insert(connection, series)
         told = {name: statement.excluded[name] for name in ("tag", "experiment", "eval_set")}
         statement = statement.on_conflict_do_update(index_elements=["metric_id", "run"], set_=told)
-        columns = (series.c.metric_id, series.c.run, series.c.id, series.c.hours_until, series.c.days_until)
-        told_of = connection.execute(statement.returning(*columns), chunk)
-        known |= {(metric_id, run): _Series(*own) for metric_id, run, *own in told_of}
+        own = (series.c.experiment, series.c.hours_until, series.c.days_until)
+        told_of = connection.execute(statement.returning(series.c.metric_id, series.c.run, series.c.id, *own), chunk)
+        known |= {(metric_id, run): _Series(*one) for metric_id, run, *one in told_of}
     return known
 
 

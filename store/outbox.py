@@ -31,7 +31,8 @@ WAITING = (
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One claimed row. `attempt` fences every later update; `doubtful` asks for a look-up before any sending, of what
-    was last sent at `sent_at`; `resent` tells that it was sent again without one."""
+    was last sent at `sent_at`; `resent` tells that it was sent again without one, `error` why the attempt before it
+    failed."""
 
     id: int
     key: str
@@ -44,6 +45,7 @@ class Effect:
     doubtful: bool
     resent: bool
     sent_at: datetime
+    error: str
 
 
 def put(
@@ -66,6 +68,18 @@ def put_latest(connection: Connection, target: str, kind: str, payload: Mapping[
     same = (table.c.target == target, table.c.kind == kind, table.c.state == PENDING, table.c.attempt == 0)
     connection.execute(update(table).where(*same).values(state=DROPPED))
     return put(connection, target, kind, payload, now)
+
+
+def put_unless_waiting(
+    connection: Connection, kind: str, payloads: Mapping[str, Mapping[str, Any]], now: datetime, not_before: datetime
+) -> None:
+    """Add an effect for each target, unless one of its kind still waits for its first attempt there: what is read when
+    that one is sent is as new, for it is sent after this transaction."""
+    waits = (table.c.target.in_(payloads), table.c.kind == kind, table.c.state == PENDING, table.c.attempt == 0)
+    waiting = set(connection.scalars(select(table.c.target).where(*waits).with_for_update())) if payloads else set()
+    for target, payload in payloads.items():
+        if target not in waiting:
+            put(connection, target, kind, payload, now, not_before)
 
 
 def take_waiting(connection: Connection, target: str, kind: str) -> Mapping[str, Any] | None:
@@ -137,6 +151,21 @@ def find_message(connection: Connection, name: str) -> tuple[str, str] | None:
     """(channel, ts) of a message that was delivered."""
     row = connection.execute(select(message).where(message.c.name == name)).first()
     return (row.channel, row.ts) if row else None
+
+
+def named_or_coming(connection: Connection, names: Collection[str]) -> set[str]:
+    """Those names under which a message was delivered, or is on its way."""
+    there = select(message.c.name).where(message.c.name.in_(names))
+    coming = select(table.c.target).where(table.c.target.in_(names), table.c.state.in_(UNSETTLED))
+    return set(connection.scalars(there.union(coming))) if names else set()
+
+
+def result_before(connection: Connection, effect: Effect) -> Mapping[str, Any]:
+    """What came of the attempt before it on the same target and of its kind; empty where that is not known."""
+    earlier = (table.c.target == effect.target, table.c.kind == effect.kind, table.c.id < effect.id)
+    query = select(table.c.state, table.c.result).where(*earlier, table.c.attempt > 0).order_by(table.c.id.desc())
+    row = connection.execute(query.limit(1)).first()
+    return (row.result or {}) if row and row.state == SENT else {}
 
 
 def name_of_message(connection: Connection, channel: str, ts: str) -> str:
@@ -274,6 +303,7 @@ def _effect(row: RowMapping, sent_at: datetime, deadline: datetime) -> Effect:
         doubtful=row["state"] == SENDING,
         resent=row["resent"],
         sent_at=sent_at,
+        error=row["error"],
     )
 
 

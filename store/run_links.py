@@ -22,6 +22,12 @@ def linked_runs(connection: Connection, sources: Collection[str]) -> dict[tuple[
     return {(row.source, row.run): row.experiment for row in rows}
 
 
+def owners_of(connection: Connection, source: str, run: str) -> set[int]:
+    """The numbers of the experiments that a run belongs to, as far as it was read."""
+    owned = (*_of(source, run), series.c.experiment != 0)
+    return set(connection.scalars(select(series.c.experiment).where(*owned).distinct()))
+
+
 def link_run(connection: Connection, source: str, run: str, experiment: int) -> None:
     """Give a run to an experiment, with all that was read of it and all that will be."""
     statement = insert(connection, run_link).values(source=source, run=run, experiment=experiment)

@@ -84,6 +84,14 @@ def _growing(aggregation: Aggregation, better: Better) -> Update:
     return update_of(worth).where(own).values(**last, total=total, finite=finite, value=value)
 
 
+def known_worths(connection: Connection, ids: Collection[int]) -> dict[int, float | None]:
+    """What those series are worth, by series id; what must be computed anew is left out."""
+    found: dict[int, float | None] = {}
+    for chunk in _slices(sorted(ids)):
+        found |= connection.execute(select(worth.c.series_id, worth.c.value).where(worth.c.series_id.in_(chunk))).all()
+    return found
+
+
 def forget_worths(connection: Connection, ids: Collection[int]) -> None:
     """Let those be computed anew."""
     for chunk in _slices(sorted(ids)):

@@ -216,7 +216,7 @@ def test_a_source_that_tells_old_readings_again_doubles_nothing(database: Databa
     thin(database, START + timedelta(days=31))
     again = [Reading(START + n * timedelta(minutes=20), value, "r1", n) for n, value in enumerate((0.1, 0.3))]
     with database.write() as connection:
-        assert save_found(connection, [(metric, again)], {}) == (0, 2), "two came late, and are counted so"
+        assert save_found(connection, [(metric, again)], {})[:2] == (0, 2), "two came late, and are counted so"
     assert count(database) == 0
     assert worth(database, metric)["r1"].value == pytest.approx(0.2)
 

@@ -3,8 +3,7 @@
 Writes outbox rows into the act's own transaction; nothing leaves before that is committed.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,11 +11,9 @@ from sqlalchemy import Connection
 from backlog.experiment import Entry, Experiment
 from bot.flows.links import JIRA_SPAN
 from bot.flows.order_issue import order_comment, order_link, order_sync
-from bot.flows.progress import progress_lines
+from bot.flows.renew_cards import BURST, order_card
 from bot.flows.services import Services
-from reports.card import Card, next_acts
 from reports.filters import cut, mrkdwn
-from reports.rendering import render_card
 from store import outbox
 from store.people import load_people
 
@@ -28,7 +25,6 @@ SAID = {  # how the thread words an act that is no verb
     "appetite spent": "asks for a decision, the appetite is spent",
 }  # fmt: skip
 TOLD_IN_JIRA = {"noted", "outcome", "decided"}
-BURST = timedelta(seconds=15)  # how long a line waits for others that go into the same message
 JIRA = "Jira"  # who acts where a change comes from there
 # What the issue shares or is told of; see `sync_issue`.
 SHARED = {
@@ -40,10 +36,9 @@ CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", 
 
 def announce(connection: Connection, services: Services, experiment: Experiment, entry: Entry) -> None:
     """Tell Slack and Jira what the act changed, each only where it is configured."""
-    people = load_people(connection)
-    who = people.get(entry.who, entry.who)
+    who = load_people(connection).get(entry.who, entry.who)
     if services.channel:
-        _tell_slack(connection, services, experiment, entry, who, people)
+        _tell_slack(connection, services, experiment, entry, who)
     if services.tracker is not None and experiment.issue_id:
         tell_jira(connection, services, experiment, entry, who)
 
@@ -53,15 +48,8 @@ def post(connection: Connection, services: Services, target: str, text: str) -> 
     outbox.put(connection, target, "slack.post", {"channel": services.channel, **_sentences([text])}, services.now())
 
 
-def _tell_slack(
-    connection: Connection,
-    services: Services,
-    experiment: Experiment,
-    entry: Entry,
-    who: str,
-    people: dict[str, str],
-) -> None:
-    name = renew_card(connection, services, experiment, people)
+def _tell_slack(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:
+    name = order_card(connection, services, experiment.key)
     if entry.act not in ONLY_ON_CARD:
         _tell_thread(connection, services, name, told_in_words(entry, who))
     if entry.act == "decided":
@@ -78,15 +66,6 @@ def told_in_words(entry: Entry, who: str) -> str:
     return f"{who} {SAID.get(act, act)}: {entry.text}".rstrip(": ")
 
 
-def renew_card(connection: Connection, services: Services, experiment: Experiment, people: Mapping[str, str]) -> str:
-    """Have the experiment's card show the latest state; returns its name."""
-    name = f"slack:card:{experiment.key}"
-    message = render_card(card_of(connection, services, experiment, people))
-    payload = {"channel": services.channel, "name": name, **message}
-    outbox.put_latest(connection, name, "slack.card", payload, services.now())
-    return name
-
-
 def _tell_thread(connection: Connection, services: Services, card: str, line: str) -> None:
     """Say it in the card's thread, in one message with what else happens within a moment."""
     target = f"{card}:thread"
@@ -101,37 +80,6 @@ def _sentences(lines: Sequence[str]) -> dict[str, Any]:
     text = cut("\n".join(lines), 2_900)
     section = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
     return {"text": mrkdwn(text), "blocks": [{"type": "rich_text", "elements": [section]}]}
-
-
-def card_of(connection: Connection, services: Services, e: Experiment, people: Mapping[str, str]) -> Card:
-    """The experiment's card as it stands now."""
-    age = e.age_days(services.now())
-    appetite = services.rules.appetite_days.get(e.appetite)
-    ages = [f"{age} d old" if age is not None else "", f"appetite {e.appetite} ({appetite} d)" if appetite else ""]
-    found = f"{e.outcome}: {e.learning}" if e.outcome else ""
-    decided = f"{e.decision}: {e.decision_reason}" if e.decision else ""
-    return Card(
-        key=e.key,
-        title=e.title,
-        stage=str(e.stage),
-        goal=e.goal,
-        owner=people.get(e.owner, e.owner),
-        issue_key=e.issue_key,
-        issue_url=e.issue_url,
-        question=e.hypothesis,
-        progress="; ".join(progress_lines(connection, e)),
-        age=", ".join(part for part in ages if part),
-        waits=_waits(connection, e),
-        blocked=e.blocked_reason or (f"parked, {e.parked_reason}" if e.parked_since else ""),
-        result=". ".join(part for part in (found, decided) if part),
-        offers=next_acts(e),
-    )
-
-
-def _waits(connection: Connection, e: Experiment) -> str:
-    """Since when something could not be written to the issue; empty where all is on its way."""
-    since = outbox.failing_since(connection, outbox.issue_target(e.issue_id)) if e.issue_id else None
-    return f"Jira waits since {since:%d %b %H:%M} UTC" if since else ""
 
 
 def tell_jira(connection: Connection, services: Services, experiment: Experiment, entry: Entry, who: str) -> None:

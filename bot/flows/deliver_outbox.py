@@ -4,7 +4,7 @@ A new kind of effect is one Delivery and one entry in DELIVERIES.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 
 from backlog.experiment import Kind
 from backlog.issue import ISSUE_TYPE, Issue, Made
-from bot.flows.announce import renew_card
 from bot.flows.link_issue import tie_created
 from bot.flows.mail_report import KIND as MAIL
 from bot.flows.mail_report import send_letter
+from bot.flows.renew_cards import KIND as CARD
+from bot.flows.renew_cards import digest_of, draw_card, order_card_of
 from bot.flows.report_plans import is_on
 from bot.flows.services import Messenger, Services, Tracker
 from bot.flows.sync_issue import sync_issue
@@ -25,7 +26,6 @@ from integrations.http import NOT_FOUND, SIGNED_OUT, IntegrationError
 from reports.ladder import Ladder
 from reports.pictures import to_png
 from store import outbox
-from store.experiments import linked_to
 from store.outbox import Effect
 from store.people import load_people
 from store.schedules import ALL_POSTS, load_pauses
@@ -38,7 +38,7 @@ INDEX_LAG = timedelta(minutes=10)  # how long a new issue may be missing from se
 UNSEEN_WAIT_S = 3600.0  # how often an issue out of sight is tried
 GIVE_UP = timedelta(days=1)  # what could not be sent for a day needs a person
 
-BY_ITSELF = {"slack.post", "slack.card"}  # what nobody asked for; a report is withheld before it gets here
+BY_ITSELF = {"slack.post", CARD}  # what nobody asked for; a report is withheld before it gets here
 TO_ISSUE = {
     "jira.comment",
     "jira.remote_link",
@@ -91,7 +91,7 @@ def deliver_next(services: Services) -> bool:
         result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
     except IntegrationError as error:
         _settle_failure(services, delivery, effect, _patient(error) if effect.kind.startswith("jira.") else error)
-        _show_lag(services, effect, effect.attempt == 1)
+        _show_lag(services, effect, not effect.error)
     except NotConfigured as error:
         _end(services, effect, outbox.DEAD, error=str(error))
     except Exception as error:  # a bug of ours must not hold back what waits behind it for ever
@@ -100,18 +100,16 @@ def deliver_next(services: Services) -> bool:
         _settle_failure(services, delivery, effect, broken)
     else:
         _settle_result(services, delivery, effect, result)
-        _show_lag(services, effect, effect.attempt > 1)
+        _show_lag(services, effect, bool(effect.error))
     return True
 
 
 def _show_lag(services: Services, effect: Effect, changed: bool) -> None:
     """Have the card tell that Jira waits, or waits no more."""
-    if not (changed and services.channel and effect.kind in TO_ISSUE):
+    if not (changed and effect.kind in TO_ISSUE):
         return
     with services.database.write() as connection:
-        experiment = linked_to(connection, effect.payload["issue"])
-        if experiment:
-            renew_card(connection, services, experiment, load_people(connection))
+        order_card_of(connection, services, effect.payload["issue"])
 
 
 def _are_off(services: Services) -> bool:
@@ -273,9 +271,19 @@ def _find_post(services: Services, effect: Effect) -> Result | None:
 
 
 def _card(services: Services, effect: Effect) -> Result:
-    """Edit the experiment's one message, or post it where there is none yet."""
+    """Edit the experiment's one message to what it says now, or post it where there is none yet."""
+    p = effect.payload
     with services.database.read() as connection:
-        known = outbox.find_message(connection, effect.payload["name"])
+        known = outbox.find_message(connection, p["name"])
+        card = draw_card(connection, services, p["name"])
+        before = outbox.result_before(connection, effect)
+    digest = digest_of(card)
+    if known and p.get("if_changed") and effect.attempt == 1 and before.get("card") == digest:
+        return {"channel": known[0], "ts": known[1], "card": digest}
+    return {**_shown_card(services, replace(effect, payload={**p, **card}), known), "card": digest}
+
+
+def _shown_card(services: Services, effect: Effect, known: tuple[str, str] | None) -> Result:
     if known is None:
         return _post(services, effect)
     try:
@@ -391,7 +399,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     MAIL: Delivery(lambda services, effect: send_letter(services, effect, effect.created_at), harmless=True),
     "slack.report": Delivery(_post, _find_post, resend_unseen=True),
     "slack.post": Delivery(_post, _find_post),
-    "slack.card": Delivery(_card, _find_card),
+    CARD: Delivery(_card, _find_card),
     "slack.respond": Delivery(_respond, at_most_once=True),
     "slack.home": Delivery(_home, harmless=True),
     "slack.unfurl": Delivery(_unfurl, at_most_once=True),

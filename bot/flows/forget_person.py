@@ -1,6 +1,7 @@
 """Forgets a person: a pseudonym stands wherever their id and name stood, and their own words go if that is wished.
 
-Experiments, decisions and reports stay, of somebody nobody knows. What Slack, Jira and a tracker keep is theirs.
+Experiments, decisions and reports stay, of somebody nobody knows. What Slack, Jira and a tracker keep is theirs, but
+for our own cards, which then show what stands here.
 """
 
 import json
@@ -13,8 +14,10 @@ from html import escape
 from sqlalchemy import Connection
 
 from backlog.errors import NotFound
+from bot.flows.renew_cards import order_cards
 from bot.flows.services import Caller, Services, require
 from bot.roles import Role
+from store.experiments import load_experiments
 from store.forgetting import GONE, Patterns, count_everywhere, drop_texts, forget_own, rename_everywhere
 from store.people import load_people, person_named
 
@@ -59,8 +62,14 @@ def forget_person(
         for quoted in _slices(sorted(set(texts), key=len, reverse=True)):
             rename_everywhere(connection, quoted)
         rename_everywhere(connection, patterns)
+        order_cards(connection, services, _telling_of(connection, pseudonym[-8:]))
     services.database.compact()
     return Forgotten(person, pseudonym, rows, len(texts), shared)
+
+
+def _telling_of(connection: Connection, mark: str) -> list[str]:
+    """The keys of the experiments that now speak of somebody forgotten, or without their words."""
+    return [e.key for e in load_experiments(connection) if mark in repr(e) or GONE in repr(e)]
 
 
 def _meant(connection: Connection, who: str) -> tuple[str, str, bool]:

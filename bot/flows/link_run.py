@@ -6,9 +6,10 @@ from backlog.errors import BacklogError
 from backlog.experiment import Entry
 from bot.flows.announce import announce
 from bot.flows.change_experiment import Changed
+from bot.flows.renew_cards import order_cards
 from bot.flows.services import Caller, Services, acting
 from store.experiments import find_experiment, save_entry
-from store.run_links import find_runs, link_run, linked_runs, unlink_run
+from store.run_links import find_runs, link_run, linked_runs, owners_of, unlink_run
 
 LINKED, UNLINKED = "run linked", "run unlinked"
 
@@ -35,10 +36,13 @@ def _change(services: Services, caller: Caller, key: str, reference: str, act: s
         experiment = find_experiment(connection, key)
         if act == LINKED:
             run, read = _whole(connection, source, start)
+            others = owners_of(connection, source, run)
             link_run(connection, source, run, experiment.number)
         else:
             run, read = _linked(connection, source, start, experiment.number), True
             unlink_run(connection, source, run)
+            others = owners_of(connection, source, run)
+        order_cards(connection, services, [f"EXP-{number}" for number in others - {experiment.number}])
         entry = Entry(services.now(), caller.id, act, f"{source}:{run}", {})
         after = save_entry(connection, experiment, entry)
         announce(connection, services, after, entry)

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from backlog.errors import BacklogError, NotFound
+from bot.flows.renew_cards import KIND as CARD
+from bot.flows.renew_cards import order_card_of
 from bot.flows.services import Caller, Services, acting, require_role
 from bot.roles import Role
 from store import outbox
 from store.outbox import Row
 
 ACT = "mend the outbox"
-LATEST = ("slack.card", "jira.sync", "jira.remote_link")  # of these only the last one counts
+LATEST = (CARD, "jira.sync", "jira.remote_link")  # of these only the last one counts
 
 
 def list_stuck(services: Services, caller: Caller, every: bool = False) -> Sequence[Row]:
@@ -38,15 +42,24 @@ def retry_row(services: Services, caller: Caller, number: int) -> None:
         if later is not None:
             what = f"Row {number} is overtaken by row {later}, which says what is true now."
             raise BacklogError(what, f"scrumbut outbox drop {number}")
-        if not outbox.put_back(connection, number, services.now()):
+        if row is None or not outbox.put_back(connection, number, services.now()):
             raise _not_stuck(number)
+        _show(connection, services, row)
 
 
 def drop_row(services: Services, caller: Caller, number: int) -> None:
     """Let a row that needs a person be. Raises NotFound."""
     with acting(services, caller, ACT, Role.ADMIN) as connection:
-        if not outbox.drop(connection, number, f"dropped by {caller.name}"):
+        row = outbox.find_row(connection, number)
+        if row is None or not outbox.drop(connection, number, f"dropped by {caller.name}"):
             raise _not_stuck(number)
+        _show(connection, services, row)
+
+
+def _show(connection: Connection, services: Services, row: Row) -> None:
+    """Have the card tell whether Jira still waits."""
+    if issue := row.payload.get("issue"):
+        order_card_of(connection, services, issue)
 
 
 def _not_stuck(number: int) -> NotFound:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from backlog.cadence import read_span
 from backlog.metric import Metric, Reading
+from bot.flows.renew_cards import order_progress
 from bot.flows.services import Services, SourcePlan
 from bot.flows.settle_worths import settle_worths
 from bot.flows.watch_metrics import watch_metrics
@@ -134,4 +135,6 @@ def _parts(found: Iterable[tuple[Metric, list[Reading]]]) -> Iterator[Part]:
 def _save(services: Services, part: Part) -> Saved:
     with services.database.write() as connection:
         tags = {reading.experiment for _, readings in part for reading in readings}
-        return save_found(connection, part, numbers_by_key(connection, tags))
+        saved = save_found(connection, part, numbers_by_key(connection, tags))
+        order_progress(connection, services, saved.news)
+    return saved

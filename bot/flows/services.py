@@ -29,7 +29,7 @@ from bot.roles import NotAllowed, Role, Roles
 from integrations.mail import Letter
 from integrations.sources.source import Source
 from store.database import Database
-from store.people import first_delivery, groups_of, is_known, load_people, members_of, save_person
+from store.people import first_delivery, groups_of, load_people, members_of, save_person
 
 
 class Landed(Protocol):
@@ -228,15 +228,6 @@ def require(connection: Connection, services: Services, caller: Caller, act: str
         people = load_people(connection)
         who = members_of(connection, services.roles.who_may(needs))
         raise NotAllowed(act, held, needs, ", ".join(people.get(person_id, person_id) for person_id in who))
-
-
-def meet(services: Services, caller: Caller) -> None:
-    """Remember who asks, also of somebody who only reads, so that others may name them; costs a write only once."""
-    with services.database.read() as connection:
-        known = not caller.name or is_known(connection, caller.id, caller.name)
-    if not known:
-        with services.database.write() as connection:
-            save_person(connection, caller.id, caller.name)
 
 
 def require_role(services: Services, caller: Caller, act: str, needs: Role = Role.MEMBER) -> None:

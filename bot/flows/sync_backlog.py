@@ -14,6 +14,7 @@ from backlog.merge import People
 from backlog.status import differs
 from bot.flows.order_issue import order_sync
 from bot.flows.read_comments import order_comments
+from bot.flows.renew_cards import order_card_of, order_cards
 from bot.flows.services import Caller, Services, acting
 from integrations.http import NOT_FOUND, IntegrationError
 from store import outbox
@@ -48,6 +49,7 @@ def _notice(connection: Connection, services: Services, people: People, page: Se
     back = set(unreachable_among(connection, linked))
     for issue_id in back:
         outbox.revive(connection, outbox.issue_target(issue_id), services.now())
+        order_card_of(connection, services, issue_id)
     for issue in changed_among(connection, [issue for issue in page if issue.id in linked]):
         order_comments(connection, services, issue)
     for issue in (issue for issue in page if issue.id in linked):
@@ -81,7 +83,7 @@ def take_census(services: Services) -> list[str]:
     with services.database.write() as connection:
         there = [issue for issue in found.values() if issue]
         _notice(connection, services, people, there)
-        save_issues(connection, there)
+        order_cards(connection, services, save_issues(connection, there))
         mark_unreachable(connection, [id_ for id_, issue in found.items() if issue is None], services.now())
     return [issue.key for issue in doubted if found[issue.id] is None]
 
@@ -103,6 +105,7 @@ def retry_issue(services: Services, caller: Caller, key: str) -> str:
         if not experiment.issue_id:
             raise BacklogError(f"{experiment.key} has no linked issue.", f"/exp link {experiment.key} ML-345")
         outbox.revive(connection, outbox.issue_target(experiment.issue_id), services.now())
+        order_cards(connection, services, [experiment.key])
         order_sync(connection, services, experiment.issue_id)
     return experiment.issue_key
 
@@ -176,7 +179,7 @@ def _store(services: Services, people: People, start: datetime, batch: Sequence[
     mark = min(issue.updated for issue in batch[-1])
     with services.database.write() as connection:
         _notice(connection, services, people, issues)
-        save_issues(connection, issues)
+        order_cards(connection, services, save_issues(connection, issues))
         save_round(connection, services.jql, Round(start, mark))
 
 

@@ -34,6 +34,7 @@ from backlog.screen import Screen
 from backlog.status import STATUS, Target, judge_status
 from bot.flows.announce import JIRA, announce
 from bot.flows.evidence import gather_evidence
+from bot.flows.renew_cards import order_cards
 from bot.flows.services import Services, Tracker
 from integrations.http import NOT_FOUND, IntegrationError
 from store.experiments import linked_to, load_timeline, save_entry
@@ -66,7 +67,7 @@ def sync_issue(services: Services, tracker: Tracker, issue_id: str) -> None:
         return
     account, people = tracker.account, tracker.people()  # asked for once, and not while the database waits
     with services.database.write() as connection:
-        save_issues(connection, [twin.issue])
+        order_cards(connection, services, save_issues(connection, [twin.issue]))
         experiment = linked_to(connection, twin.issue.id)
         if experiment is None:
             return

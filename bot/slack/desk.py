@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backlog.errors import BacklogError
-from bot.flows.services import Caller, Messenger, Services, meet
+from bot.flows.meet_person import meet_person
+from bot.flows.services import Caller, Messenger, Services
 from bot.slack.answers import Place
 
 Payload = dict[str, Any]
@@ -53,7 +54,7 @@ class Desk:
             raise TooMany(self.services.persons.a_minute, wait_s)
         called = told(body, "user", "username") or told(body, "user", "name") or told(body, "user_name")
         caller = Caller(user[:80], called, f"{kind}:{name[:KEY_MAX]}")
-        meet(self.services, caller)
+        meet_person(self.services, caller)
         return caller
 
 

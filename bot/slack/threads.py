@@ -6,6 +6,7 @@ Slack tells the thread of a mention and of a click, not of a slash command, whic
 import click
 
 from backlog.errors import BacklogError
+from bot.flows.renew_cards import NAME as CARD
 from bot.flows.services import Services
 from bot.slack.modals.fields import EXPERIMENT, SUBJECT, kind_of
 from bot.verbs import find_verb, split_line, typed_so_far
@@ -14,7 +15,6 @@ from store import outbox
 from store.experiments import find_experiment
 from store.goals import find_goal
 
-CARD = "slack:card:"
 NEW, FOLLOWS = "new", "--follows="
 
 

@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from backlog.errors import NotFound
-from bot.flows.announce import card_of
+from bot.flows.renew_cards import draw_experiment
 from bot.flows.services import Services
 from bot.slack.blocks import Block, paragraph
 from bot.slack.desk import Payload, told
 from reports.contents.phrases import bottom_line
-from reports.rendering import render_card
 from store import outbox
 from store.experiments import find_experiment
-from store.people import first_within, load_people
+from store.people import first_within
 from store.reports import StoredReport, find_report
 
 AGAIN_AFTER = timedelta(minutes=30)
@@ -83,6 +82,5 @@ def _report(found: StoredReport) -> list[Block]:
 
 
 def _card(connection: Connection, services: Services, key: str) -> list[Block]:
-    experiment = find_experiment(connection, key)
-    message = render_card(card_of(connection, services, experiment, load_people(connection)))
-    return [block for block in message["blocks"] if block["type"] != "actions"]
+    card = draw_experiment(connection, services, find_experiment(connection, key))
+    return [block for block in card["blocks"] if block["type"] != "actions"]
