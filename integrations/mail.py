@@ -11,6 +11,7 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import cached_property
 from typing import Literal
 
 from integrations.http import IntegrationError
@@ -76,15 +77,21 @@ class Mailer:
             part.set_boundary(f"=_{letter.key}_{nth}")  # not by chance: a second copy is the same to the byte
         return message
 
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        """The machine's certificates; to read them takes longer than to send a letter."""
+        return ssl.create_default_context()
+
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        trust = ssl.create_default_context()
         if self.tls_first:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout_s, context=trust)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                self._host, self._port, timeout=self._timeout_s, context=self._trust
+            )
         else:
             server = smtplib.SMTP(self._host, self._port, timeout=self._timeout_s)
         with server:
-            self._secure(server, trust)
+            self._secure(server)
             self._log_in(server)
             yield server
 
@@ -100,12 +107,12 @@ class Mailer:
                 "Mail", f"{self._host} takes no login here.", "Empty [mail] user, or check [mail] port and tls."
             ) from None
 
-    def _secure(self, server: smtplib.SMTP, trust: ssl.SSLContext) -> None:
+    def _secure(self, server: smtplib.SMTP) -> None:
         server.ehlo()
         if self.tls_first:
             return
         if server.has_extn("starttls"):
-            server.starttls(context=trust)
+            server.starttls(context=self._trust)
             server.ehlo()
         elif self._host not in LOCAL or self._user:
             raise IntegrationError(

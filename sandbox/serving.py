@@ -46,7 +46,8 @@ class PromptServer(uvicorn.Server):
 @contextmanager
 def serving(app: Any, port: int = 0) -> Iterator[str]:
     """Serve an ASGI app on 127.0.0.1 while the block runs; yields its address without a slash at the end."""
-    listener = socket.socket()
+    # Named as TCP, else asyncio leaves Nagle on, and every answer in two parts waits 40 ms for the other side.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     server = PromptServer(

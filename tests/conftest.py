@@ -1,5 +1,7 @@
 """The stand-ins on loopback, and the product wired to them as a user's configuration would."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +41,15 @@ def shared() -> Path:
     if folder is None:
         pytest.skip("the folder of schemas and data is not beside the project (SCRUMBUT_SHARED)")
     return folder
+
+
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30  # a commit there waits for no disk; bytes that must be free
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests write lies in memory where the machine has it: they kill processes and never the machine."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
