@@ -546,7 +546,7 @@ def _first_problem(error: ValidationError) -> str:
         hint = f'Did you mean "{near[0]}"?' if near else f"Known here: {', '.join(_known_keys(where[:-1]))}."
         return f'"{key}" is no key that scrumbut knows. {hint}'
     if problem["type"] == "missing":
-        return f'"{key}" is missing. See config.example.toml.'
+        return f'"{key}" is missing. See: scrumbut init --example'
     message = problem["msg"].removeprefix("Value error, ")
     return f"[{key}] {message}" if key else message
 

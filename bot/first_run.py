@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import files
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,19 @@ from integrations.sources import source_kinds
 
 PRIVATE = 0o600  # nobody else reads the secrets
 RHYTHM = "mon 09:00"  # when the first report goes out, until somebody says otherwise
-HEAD = "What is not here has its default: config.example.toml shows every key. Secrets are in .env beside this file."
+EXAMPLE = "config.example.toml"
+HEAD = (
+    "What is not here has its default: scrumbut init --example shows every key. Secrets are in .env beside this file."
+)
 Answers = Mapping[str, str]
+
+
+def example() -> str:
+    """Every key with its unit and default: the file at the top of the source, or the one an installation brought."""
+    beside = Path(__file__).parent.parent / EXAMPLE
+    if not beside.is_file():
+        beside = next(Path(str(file.locate())) for file in files("scrumbut") or () if file.name == EXAMPLE)
+    return beside.read_text(encoding="utf-8")
 
 
 def _channel(text: str) -> str:

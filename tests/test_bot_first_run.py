@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from bot.cli import app
 from bot.config import load_settings
+from bot.first_run import EXAMPLE
 from bot.manifest import SCOPES
 
 FLAGS = ("--no-ask", "--channel", "ml", "--zone", "Europe/Berlin", "--public-url", "https://bot.example.com")
@@ -92,6 +93,12 @@ def test_run_again_it_changes_what_is_answered_and_keeps_everything_else(tmp_pat
     lines = env.read_text().splitlines()
     assert lines[:3] == ["# kept", 'MLFLOW_PASSWORD="p"', 'SCRUMBUT_SLACK__BOT_TOKEN="xoxb-new"']
     assert "SCRUMBUT_JIRA__TOKEN" in lines[-1]
+
+
+def test_every_key_is_shown_without_writing_anything(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["init", "--example", "--config", str(tmp_path / "config.toml")])
+    assert done.output == (Path(__file__).parent.parent / EXAMPLE).read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_jira_of_ones_own_is_data_center(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def init(
     jira_email: Annotated[str | None, typer.Option(help="E-mail of the account in Jira Cloud.")] = None,
     source: Annotated[str | None, typer.Option(help="Kind of the first metric source, such as mlflow.")] = None,
     source_url: Annotated[str | None, typer.Option(help="Address or path of that source.")] = None,
+    shows: Annotated[bool, typer.Option("--example", help="Only print every key with its unit and default.")] = False,
     asks: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask for what no option says.")] = True,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -37,6 +38,9 @@ def init(
     answered anew and nothing else in the files."""
     from bot import first_run
 
+    if shows:
+        typer.echo(first_run.example(), nl=False)
+        return
     options = {
         "channel": channel, "zone": zone, "public_url": public_url, "jira_url": jira_url, "source": source,
         "jira_project": jira_project, "jira_email": jira_email, "source_url": source_url,

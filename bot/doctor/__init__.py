@@ -51,7 +51,9 @@ def examine_file(path: Path, clock: Clock, source_config: SourceOpener, send_tes
     try:
         settings = load_settings(path)
     except ConfigError as error:
-        return [wrong("configuration", str(error), "Mend that key; config.example.toml shows all of them.", "config")]
+        return [
+            wrong("configuration", str(error), "Mend that key; scrumbut init --example shows all of them.", "config")
+        ]
     return examine(Case(settings, path, clock, source_config), (*CHECKS, *SENDING) if send_test else CHECKS)
 
 
