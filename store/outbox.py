@@ -20,12 +20,43 @@ PENDING, SENDING, SENT, DEAD, UNKNOWN, DROPPED = "pending", "sending", "sent", "
 UNSETTLED = (PENDING, SENDING)
 STUCK = (DEAD, UNKNOWN)  # a person decides
 
-# Asked at every look at an experiment: building a statement costs as much as running it.
+
+def issue_target(issue_id: str, line: str = "") -> str:
+    """Where what goes to an issue stands in line; a `line` of its own counts as below the issue's."""
+    return f"jira:issue:{issue_id}{line and f':{line}'}"
+
+
+def _held_back() -> ColumnElement[bool]:
+    earlier = table.alias()
+    refused = and_(earlier.c.state == DEAD, earlier.c.target.startswith(issue_target("")))
+    return exists().where(
+        earlier.c.target == table.c.target, earlier.c.id < table.c.id, or_(earlier.c.state.in_(UNSETTLED), refused)
+    )
+
+
+# Whether a row stands behind one on its target that is not settled. What an issue refused for good holds back what
+# comes after it, until a person has seen to it; in Slack a message is lost rather than the next ones with it.
+HELD_BACK = _held_back()
+# Asked at every look at an experiment and for every delivery: building a statement costs as much as running it.
 WAITING = (
     select(table.c.id)
     .where(table.c.target == bindparam("target"), or_(*(table.c.state == state for state in UNSETTLED)))
     .limit(1)
 )
+DUE = or_(
+    and_(table.c.state == PENDING, table.c.not_before <= bindparam("now")),
+    and_(table.c.state == SENDING, table.c.deadline <= bindparam("quiet_since")),
+)
+# Of what another replica is about to take, nobody waits for the end.
+NEXT = select(table).where(DUE, ~HELD_BACK).order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
+FENCED = and_(
+    table.c.id == bindparam("of_row"),
+    table.c.attempt == bindparam("of_attempt"),
+    table.c.state == bindparam("of_state"),
+)
+CHANGE = update(table).where(FENCED).returning(table.c.id)
+EARLIEST = select(func.min(table.c.not_before)).where(table.c.state == PENDING, ~HELD_BACK)
+EARLIEST_END = select(func.min(table.c.deadline)).where(table.c.state == SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +125,13 @@ def take_waiting(connection: Connection, target: str, kind: str) -> Mapping[str,
 def claim(connection: Connection, now: datetime, timeout: timedelta, quiet: timedelta) -> Effect | None:
     """Take the next row that is due, for `timeout`; None when nothing is. A row in front of it on the same target
     holds it back: see `HELD_BACK`."""
-    due = or_(
-        and_(table.c.state == PENDING, table.c.not_before <= now),
-        and_(table.c.state == SENDING, table.c.deadline <= now - quiet),
-    )
-    # Of what another replica is about to take, nobody waits for the end.
-    query = select(table).where(due, ~HELD_BACK).order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(NEXT, {"now": now, "quiet_since": now - quiet}).mappings().first()
     if row is None:
         return None
     sent_at = now if row["state"] == PENDING else row["sending_since"]  # a look-up sends nothing
-    taken = connection.execute(
-        update(table)
-        .where(table.c.id == row["id"], table.c.attempt == row["attempt"], table.c.state == row["state"])
-        .values(state=SENDING, attempt=row["attempt"] + 1, sending_since=sent_at, deadline=now + timeout)
-        .returning(table.c.id)
-    ).first()
-    return _effect(row, sent_at, now + timeout) if taken else None
+    taken = {"state": SENDING, "attempt": row["attempt"] + 1, "sending_since": sent_at, "deadline": now + timeout}
+    ours = _change(connection, row["id"], row["attempt"], row["state"], taken)
+    return _effect(row, sent_at, now + timeout) if ours else None
 
 
 def settle(
@@ -136,9 +157,13 @@ def leave_doubtful(connection: Connection, effect: Effect, error: str) -> bool:
 
 
 def _fenced(connection: Connection, effect: Effect, **values: Any) -> bool:
-    own = (table.c.id == effect.id, table.c.attempt == effect.attempt, table.c.state == SENDING)
-    statement = update(table).where(*own).values(**values).returning(table.c.id)
-    return connection.execute(statement).first() is not None
+    return _change(connection, effect.id, effect.attempt, SENDING, values)
+
+
+def _change(connection: Connection, id_: int, attempt: int, state: str, values: Mapping[str, Any]) -> bool:
+    """Change a row that nobody has changed since it was seen so."""
+    seen = {"of_row": id_, "of_attempt": attempt, "of_state": state}
+    return connection.execute(CHANGE, {**seen, **values}).first() is not None
 
 
 def remember_message(connection: Connection, name: str, channel: str, ts: str) -> None:
@@ -271,11 +296,6 @@ def create_target(key: str) -> str:
     return f"jira:create:{key}"
 
 
-def issue_target(issue_id: str, line: str = "") -> str:
-    """Where what goes to an issue stands in line; a `line` of its own counts as below the issue's."""
-    return f"jira:issue:{issue_id}{line and f':{line}'}"
-
-
 def is_waiting(connection: Connection, target: str) -> bool:
     """Whether something for that target has not been settled yet."""
     return connection.scalar(WAITING, {"target": target}) is not None
@@ -283,9 +303,7 @@ def is_waiting(connection: Connection, target: str) -> bool:
 
 def next_due(connection: Connection, quiet: timedelta) -> datetime | None:
     """When the earliest unsettled row may be claimed; None when all is settled, or waits behind what is not."""
-    waits = select(func.min(table.c.not_before)).where(table.c.state == PENDING, ~HELD_BACK)
-    pending = connection.scalar(waits)
-    sending = connection.scalar(select(func.min(table.c.deadline)).where(table.c.state == SENDING))
+    pending, sending = connection.scalar(EARLIEST), connection.scalar(EARLIEST_END)
     times = [time for time in (pending, sending + quiet if sending else None) if time]
     return min(times, default=None)
 
@@ -305,16 +323,3 @@ def _effect(row: RowMapping, sent_at: datetime, deadline: datetime) -> Effect:
         sent_at=sent_at,
         error=row["error"],
     )
-
-
-def _held_back() -> ColumnElement[bool]:
-    earlier = table.alias()
-    refused = and_(earlier.c.state == DEAD, earlier.c.target.startswith(issue_target("")))
-    return exists().where(
-        earlier.c.target == table.c.target, earlier.c.id < table.c.id, or_(earlier.c.state.in_(UNSETTLED), refused)
-    )
-
-
-# Whether a row stands behind one on its target that is not settled. What an issue refused for good holds back what
-# comes after it, until a person has seen to it; in Slack a message is lost rather than the next ones with it.
-HELD_BACK = _held_back()

@@ -46,6 +46,7 @@ TO_ISSUE = {
     "jira.untimebox",
 }  # what the card of an experiment waits for
 Result = dict[str, Any]
+Ending = Callable[[Connection], object]  # writes down what became of an attempt
 
 
 class NotConfigured(Exception):
@@ -71,61 +72,79 @@ class Delivery:
 
 
 def deliver_all(services: Services) -> int:
-    """Deliver until nothing is due; returns how many attempts were made."""
-    attempts = 0
-    while deliver_next(services):
+    """Deliver until nothing is due; returns how many attempts were made. What became of one is written down in the
+    transaction that claims the next: a commit that waits for the disk costs as much as a post."""
+    attempts, effect = 0, _claim(services)
+    while effect is not None:
+        end = _attempt(services, effect)
+        with services.database.write() as connection:
+            end(connection)
+            effect = _claim_wanted(connection, services)
         attempts += 1
     return attempts
 
 
 def deliver_next(services: Services) -> bool:
-    """Deliver the next effect that is due; False when there is none."""
+    """Deliver the next effect that is due, and no other; False when there is none."""
     effect = _claim(services)
     if effect is None:
         return False
-    delivery = DELIVERIES[effect.kind]
-    if effect.kind in BY_ITSELF and not effect.doubtful and _are_off(services):
-        _end(services, effect, outbox.DROPPED, error="the bot's own posts are off")
-        return True
-    try:
-        result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
-    except IntegrationError as error:
-        _settle_failure(services, delivery, effect, _patient(error) if effect.kind.startswith("jira.") else error)
-        _show_lag(services, effect, not effect.error)
-    except NotConfigured as error:
-        _end(services, effect, outbox.DEAD, error=str(error))
-    except Exception as error:  # a bug of ours must not hold back what waits behind it for ever
-        log.exception("delivery failed", kind=effect.kind, target=effect.target)
-        broken = IntegrationError("scrumbut", f"{type(error).__name__}: {error}", unknown=True)
-        _settle_failure(services, delivery, effect, broken)
-    else:
-        _settle_result(services, delivery, effect, result)
-        _show_lag(services, effect, bool(effect.error))
+    end = _attempt(services, effect)
+    with services.database.write() as connection:
+        end(connection)
     return True
 
 
-def _show_lag(services: Services, effect: Effect, changed: bool) -> None:
-    """Have the card tell that Jira waits, or waits no more."""
-    if not (changed and effect.kind in TO_ISSUE):
-        return
-    with services.database.write() as connection:
-        order_card_of(connection, services, effect.payload["issue"])
-
-
-def _are_off(services: Services) -> bool:
+def _claim(services: Services) -> Effect | None:
     with services.database.read() as connection:
-        until = load_pauses(connection).get(ALL_POSTS)
+        due = outbox.next_due(connection, services.quiet)
+    if due is None or due > services.now():
+        return None  # the common case takes no lock
+    with services.database.write() as connection:
+        return _claim_wanted(connection, services)
+
+
+def _claim_wanted(connection: Connection, services: Services) -> Effect | None:
+    """Claim the next effect; what nobody asked for is dropped on the way while the bot's own posts are off."""
+    while effect := outbox.claim(connection, services.now(), services.timeout, services.quiet):
+        if effect.doubtful or effect.kind not in BY_ITSELF or not _are_off(connection, services):
+            return effect
+        outbox.settle(connection, effect, outbox.DROPPED, error="the bot's own posts are off")
+    return None
+
+
+def _are_off(connection: Connection, services: Services) -> bool:
+    until = load_pauses(connection).get(ALL_POSTS)
     return until is not None and is_on(until, services.now().date().isoformat())
 
 
-def _claim(services: Services) -> Effect | None:
-    now = services.now()
-    with services.database.read() as connection:
-        due = outbox.next_due(connection, services.quiet)
-    if due is None or due > now:
-        return None  # the common case takes no lock
-    with services.database.write() as connection:
-        return outbox.claim(connection, now, services.timeout, services.quiet)
+def _attempt(services: Services, effect: Effect) -> Ending:
+    """Send, or look up what may have arrived; returns what is to be written down of it."""
+    delivery = DELIVERIES[effect.kind]
+    try:
+        result = _resolve(services, delivery, effect) if effect.doubtful else _send(services, delivery, effect)
+    except IntegrationError as error:
+        reason = _patient(error) if effect.kind.startswith("jira.") else error
+        return _with_lag(services, effect, _failed(services, delivery, effect, reason), not effect.error)
+    except NotConfigured as error:
+        return _ended(effect, outbox.DEAD, error)
+    except Exception as error:  # a bug of ours must not hold back what waits behind it for ever
+        log.exception("delivery failed", kind=effect.kind, target=effect.target)
+        broken = IntegrationError("scrumbut", f"{type(error).__name__}: {error}", unknown=True)
+        return _failed(services, delivery, effect, broken)
+    return _with_lag(services, effect, _done(services, delivery, effect, result), bool(effect.error))
+
+
+def _with_lag(services: Services, effect: Effect, end: Ending, changed: bool) -> Ending:
+    """Have the card tell that Jira waits, or waits no more."""
+    if not (changed and effect.kind in TO_ISSUE):
+        return end
+
+    def end_and_tell(connection: Connection) -> None:
+        end(connection)
+        order_card_of(connection, services, effect.payload["issue"])
+
+    return end_and_tell
 
 
 def _send(services: Services, delivery: Delivery, effect: Effect) -> Result | None:
@@ -144,44 +163,38 @@ def _resolve(services: Services, delivery: Delivery, effect: Effect) -> Result |
     return delivery.find(services, effect)
 
 
-def _settle_result(services: Services, delivery: Delivery, effect: Effect, result: Result | None) -> None:
+def _done(services: Services, delivery: Delivery, effect: Effect, result: Result | None) -> Ending:
     if result is None:
-        with services.database.write() as connection:
-            outbox.retry(connection, effect, services.now(), "it had not arrived")
-        return
-    with services.database.write() as connection:
+        return lambda connection: outbox.retry(connection, effect, services.now(), "it had not arrived")
+    log.info("delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt)
+
+    def end(connection: Connection) -> None:
         settled = outbox.settle(connection, effect, outbox.SENT, result=result)
         if settled and effect.payload.get("name") and "ts" in result:
             outbox.remember_message(connection, effect.payload["name"], result["channel"], result["ts"])
         if settled and delivery.then:
             delivery.then(connection, services, effect, result)
-    log.info("delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt)
+
+    return end
 
 
-def _settle_failure(services: Services, delivery: Delivery, effect: Effect, error: IntegrationError) -> None:
+def _failed(services: Services, delivery: Delivery, effect: Effect, error: IntegrationError) -> Ending:
     now = services.now()
     log.warning("not delivered", kind=effect.kind, target=effect.target, attempt=effect.attempt, why=str(error))
     if delivery.at_most_once and (error.permanent or error.unknown):
-        with services.database.write() as connection:
-            outbox.settle(connection, effect, outbox.DROPPED, error=str(error))
-        return
+        return _ended(effect, outbox.DROPPED, error)
     hopeless = error.permanent or now - effect.created_at > GIVE_UP
     if hopeless and effect.doubtful and not delivery.harmless:
         if delivery.resend_unseen and not effect.resent:
             log.warning("sent again, possibly double", target=effect.target)
-            with services.database.write() as connection:
-                outbox.resend(connection, effect, now, f"possibly double: {error}")
-            return
-        _end(services, effect, outbox.UNKNOWN, error=str(error))
-    elif hopeless:
-        _end(services, effect, outbox.DEAD, error=str(error))
-    elif error.unknown or effect.doubtful:
-        with services.database.write() as connection:
-            outbox.leave_doubtful(connection, effect, str(error))
-    else:
-        wait = max(_backoff(effect.attempt), timedelta(seconds=error.retry_after or 0))
-        with services.database.write() as connection:
-            outbox.retry(connection, effect, now + wait, str(error))
+            return lambda connection: outbox.resend(connection, effect, now, f"possibly double: {error}")
+        return _ended(effect, outbox.UNKNOWN, error)
+    if hopeless:
+        return _ended(effect, outbox.DEAD, error)
+    if error.unknown or effect.doubtful:
+        return lambda connection: outbox.leave_doubtful(connection, effect, str(error))
+    wait = max(_backoff(effect.attempt), timedelta(seconds=error.retry_after or 0))
+    return lambda connection: outbox.retry(connection, effect, now + wait, str(error))
 
 
 def _patient(error: IntegrationError) -> IntegrationError:
@@ -193,11 +206,10 @@ def _patient(error: IntegrationError) -> IntegrationError:
     return IntegrationError(error.service, error.what, error.remedy, unknown=error.unknown, retry_after=wait)
 
 
-def _end(services: Services, effect: Effect, state: str, error: str) -> None:
+def _ended(effect: Effect, state: str, error: Exception) -> Ending:
     if state != outbox.DROPPED:
-        log.error("needs a person", kind=effect.kind, target=effect.target, state=state, why=error)
-    with services.database.write() as connection:
-        outbox.settle(connection, effect, state, error=error)
+        log.error("needs a person", kind=effect.kind, target=effect.target, state=state, why=str(error))
+    return lambda connection: outbox.settle(connection, effect, state, error=str(error))
 
 
 def _backoff(attempt: int) -> timedelta:
