@@ -38,6 +38,7 @@ from bot.slack.modals.trial import show_trial
 from integrations.http import IntegrationError
 from store import outbox, queue
 from store.people import forget_deliveries
+from store.queue import UNKNOWN
 
 if TYPE_CHECKING:
     from store.shared_queue import SharedWorkers
@@ -175,6 +176,9 @@ def work_once(services: Services, without: Collection[str] = ()) -> bool:
     task = _claim(services, without)
     if task is None:
         return False
+    if task.name not in TASKS:
+        _give_up(services, task, UNKNOWN)
+        return True
     try:
         TASKS[task.name](services, task.args)
     except Exception as error:
@@ -225,15 +229,19 @@ def _claim(services: Services, without: Collection[str]) -> queue.Task | None:
 
 
 def _try_again(services: Services, task: queue.Task, error: Exception) -> None:
-    what = f"{type(error).__name__}: {error}"
+    what, rest = f"{type(error).__name__}: {error}", rest_after(task.attempt)
+    if rest is None:
+        _give_up(services, task, what)
+        return
+    log.warning("task failed", task=task.name, attempt=task.attempt, why=what, exc_info=error)
     with services.database.write() as connection:
-        rest = rest_after(task.attempt)
-        if rest is None:
-            log.error("task given up", task=task.name, attempts=task.attempt, why=what)
-            queue.fail(connection, task, what)
-        else:
-            log.warning("task failed", task=task.name, attempt=task.attempt, why=what, exc_info=error)
-            queue.retry(connection, task, services.now() + rest, what)
+        queue.retry(connection, task, services.now() + rest, what)
+
+
+def _give_up(services: Services, task: queue.Task, why: str) -> None:
+    log.error("task given up", task=task.name, attempts=task.attempt, why=why)
+    with services.database.write() as connection:
+        queue.fail(connection, task, why)
 
 
 def run_until_settled(

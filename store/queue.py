@@ -17,6 +17,10 @@ from store.tables import task as table
 
 SLICE = 2_000  # rows of one delete
 WAITING, WORKING, FAILED = "waiting", "working", "failed"
+# What another version handed over: no later attempt would know it either.
+UNKNOWN = (
+    "this version knows no such task: what it was for comes again with its schedule, or when it is asked for again"
+)
 STATES = {"todo": WAITING, "doing": WORKING, "failed": FAILED}  # procrastinate's words for them
 
 # Each class of work has workers of its own, so that what hangs or is much keeps only its own kind waiting.

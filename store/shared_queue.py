@@ -6,7 +6,7 @@ A task may run twice: a replica that was killed, paused or cut off loses its tas
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ import structlog
 from procrastinate import exceptions, jobs, manager, schema
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Connection, text
+
+from store.queue import UNKNOWN
 
 log = structlog.get_logger(__name__)
 # Its own messages quote a task's arguments, which people wrote; what matters of them is said below.
@@ -124,12 +126,23 @@ def _run(connection: Connection, script: str) -> None:
 
 class _PatientManager(manager.JobManager):
     """Tells the database how a task ended even where that was away for a moment: nobody else would, while this worker
-    lives."""
+    lives. And the log of a task of another version, which procrastinate gives up at once and only tells a log of its
+    own."""
+
+    def __init__(self, connector: Any, known: Collection[str]) -> None:
+        super().__init__(connector)
+        self._known = known
 
     async def finish_job(self, *args: Any, **kwargs: Any) -> None:
         async for attempt in stamina.retry_context(on=_is_away, timeout=PATIENCE_S, attempts=None):
             with attempt:
                 await super().finish_job(*args, **kwargs)
+
+    async def fetch_job(self, *args: Any, **kwargs: Any) -> jobs.Job | None:
+        job = await super().fetch_job(*args, **kwargs)
+        if job and job.task_name not in self._known:
+            log.error("task given up", task=job.task_name, attempts=job.attempts + 1, why=UNKNOWN)
+        return job
 
     async def retry_job(self, *args: Any, **kwargs: Any) -> None:
         async for attempt in stamina.retry_context(on=_is_away, timeout=PATIENCE_S, attempts=None):
@@ -201,7 +214,7 @@ class SharedWorkers:
     def _app(self) -> procrastinate.App:
         connector = procrastinate.PsycopgConnector(conninfo=self._address, min_size=1, max_size=CONNECTIONS)
         app = procrastinate.App(connector=connector)
-        app.job_manager = _PatientManager(app.connector)
+        app.job_manager = _PatientManager(app.connector, self._tasks)
         for name, work in self._tasks.items():
             app.task(name=name, retry=self._backoff)(_taking_args(work))
         return app

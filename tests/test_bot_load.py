@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
+import structlog
 
+from bot.flows.deliver_outbox import deliver_all
 from bot.readiness import Readiness
-from bot.work import Workers
+from bot.work import Workers, work_once
 from store import queue
 from tests.conftest import CONFIG, World
 from tests.test_bot_serve import Place, make_place, place, wait_for
@@ -29,6 +31,42 @@ def test_a_slow_command_is_refused_while_the_queue_is_full_and_nothing_is_change
     assert "EXP-1 is on the backlog" in world.edge.command('new "What is quick is done"').body["text"]
     world.settle()
     assert "answer follows here" in str(world.edge.command("sync").body)
+
+
+def test_a_form_that_must_wait_for_the_queue_is_refused_as_a_slow_command_is(make_world: Callable[..., World]) -> None:
+    world = make_world(config=CONFIG + "[queue]\nlimit = 1\n")
+    world.type('goal add churn "keep active clients"')
+    world.type('new "Char-level tokens"')
+    fields = {"name": "recall", "goal": "churn", "source": "files", "key": "recall", "environment": "dev"}
+    world.edge.command("metric add --form")
+    with world.services.database.write() as connection:
+        queue.defer(connection, "poll:1", "poll_source", {"source": "files"}, world.clock.at)
+    refused = world.edge.submit(**fields, better="up")
+    assert "Too much waits here just now" in str(refused.body["errors"])
+    shown = len(world.slack.views.shown)
+    world.edge.close()
+    world.edge.message_shortcut("make_experiment", world.slack.messages("ml")[0])
+    deliver_all(world.services)
+    assert len(world.slack.views.shown) == shown, "nothing opens that nothing would fill"
+    assert "Too much waits here just now" in str(world.slack.ephemerals[-1].message)
+
+
+def check_unknown_tasks_end_at_once(world: World) -> None:
+    """A task of an earlier version, handed over before an upgrade."""
+    with world.services.database.write() as connection:
+        queue.defer(connection, "remind", "remind_deciders", {}, world.services.now())
+    with structlog.testing.capture_logs() as logged:
+        while work_once(world.services):
+            pass
+    (told,) = [line for line in logged if line.get("task") == "remind_deciders"]
+    assert (told["log_level"], told["event"], told["attempts"]) == ("error", "task given up", 1)
+    assert "this version knows no such task" in told["why"]
+    with world.services.database.read() as connection:
+        assert queue.count_by_state(connection) == {queue.FAILED: 1}
+
+
+def test_a_task_of_another_version_is_given_up_at_once_and_told(world: World) -> None:
+    check_unknown_tasks_end_at_once(world)
 
 
 def test_what_the_clock_hands_over_is_never_refused(make_world: Callable[..., World]) -> None:

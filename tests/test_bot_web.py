@@ -41,10 +41,14 @@ def test_log_lines_carry_request_and_experiment_and_no_secret(world: World, caps
         world.type('new "A very private idea"')
         world.type("show EXP-1")
         world.type("nonsense EXP-1 <@U0ANA|ana>")
+        world.type("show ML-9")
+        world.type("goal show goal-3")
+        world.type("list --goal goal-3")
     finally:
         structlog.reset_defaults()
     lines = [line for line in capsys.readouterr().err.splitlines() if "event='command'" in line]
-    assert len(lines) == 3
+    assert [re.findall(r"experiment='([^']*)'", line) for line in lines[3:]] == [["ML-9"], [], []], "goal-3 is a goal"
+    lines = lines[:3]
     assert all(re.search(r"request='[0-9a-f]{12}'", line) for line in lines)
     assert len({re.findall(r"request='(\w+)'", line)[0] for line in lines}) == 3
     assert ["experiment='EXP-1'" in line for line in lines] == [False, True, True]

@@ -25,6 +25,7 @@ from store.experiments import add_experiment, find_experiment, load_timeline
 from store.memory import search
 from store.tables import metadata
 from tests import postgres
+from tests import test_bot_load as load
 from tests import test_flows_forget as forgetting
 from tests import test_store_readings as readings
 from tests import test_workspaces as workspaces
@@ -99,6 +100,10 @@ def test_what_was_learned_is_found_by_its_beginnings_accents_and_parts(world: Wo
     for words in ("nowhere", "' & | !", "fold & nowhere"):
         assert "EXP-1" not in world.type(f"find {words}").split("You typed")[0].replace(words, ""), words
     assert "Like it: EXP-1 Char-level tokens raise recall" in world.type('new "Tokens raise cost"')
+
+
+def test_a_task_of_another_version_is_given_up_at_once_and_told_as_in_sqlite(world: World) -> None:
+    load.check_unknown_tasks_end_at_once(world)
 
 
 def test_an_issue_comes_back_as_it_was_read(database: Database) -> None:

@@ -64,7 +64,7 @@ ACTS: dict[str, Callable[[World], Any]] = {
         w, "link_shared", message_ts="1.1", links=[{"url": f"{w.services.public_url}/experiments/EXP-1"}]
     ),
 }
-# A Home and a global shortcut are no place in a channel, where a refusal could be shown.
+# A Home and a global shortcut are no place in a channel, where a refusal could be shown; and no message of their own.
 NOT_TOLD = {"a click in the Home"}
 TOLD = {act for act in ACTS if act.startswith(("a command", "a slow", "a click", "the message"))} - NOT_TOLD
 
@@ -92,6 +92,9 @@ def test_whatever_a_stranger_does_is_refused_before_anything_is_written(shared: 
     refused = str([e.message for e in shared.slack.ephemerals[told:]])
     assert (REFUSAL in refused) == (act in TOLD)
     assert "EXP-1" not in refused
+    assert not [
+        call for call in shared.slack.calls if "U0CHI" in (call["args"].get("channel"), call["args"].get("users"))
+    ]
     if act == "a modal that is sent":
         assert REFUSAL in str(done.body["errors"])
     if act == "a choice in a modal":

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import click
 import structlog
+from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
 from backlog.experiment import EXPERIMENT_KEY, ISSUE_KEY
 from bot.flows.services import AlreadyDone, Caller, Services
 from bot.slack.blocks import TABLE_ROWS, to_message
+from bot.slack.modals.fields import EXPERIMENT, kind_of
 from bot.verbs import Answer, Deferred, Request, answer, find_verb
+from bot.verbs.grammar import Verb
 from store import outbox, queue
 from store.people import first_delivery
 
@@ -43,7 +47,7 @@ def perform(services: Services, caller: Caller, words: Sequence[str], place: Pla
     """What a line does, said at once; a slow one goes to the queue and is answered later. Never raises; a delivery
     that was handled before does nothing and says nothing. `line` is how it was typed, for the later answer."""
     found = find_verb(words)
-    with bound_contextvars(**_about(words)):
+    with bound_contextvars(**_about(words, found)):
         try:
             asked = Request(services, caller, may_defer=True, may_ask=True, rows=TABLE_ROWS, channel=place.channel)
             said = answer(words, asked)
@@ -59,23 +63,35 @@ def perform(services: Services, caller: Caller, words: Sequence[str], place: Pla
     return said
 
 
-def _about(words: Sequence[str]) -> dict[str, str]:
-    """The experiment that a line is about, for the log; of what people write nothing else gets there."""
-    key = next((word.upper() for word in words if EXPERIMENT_KEY.fullmatch(word) or ISSUE_KEY.fullmatch(word)), "")
+def _about(words: Sequence[str], found: tuple[str, Verb, list[str]] | None) -> dict[str, str]:
+    """The experiment that a line is about, for the log; of what people write nothing else gets there. A goal-3 looks
+    like an issue's key, so only what a verb about an experiment is about can be one."""
+    kinds = (
+        {kind_of(found[0], param) for param in found[1].params if isinstance(param, click.Argument)} if found else {}
+    )
+    forms = (EXPERIMENT_KEY, ISSUE_KEY) if EXPERIMENT in kinds else (EXPERIMENT_KEY,)
+    key = next((word.upper() for form in forms for word in words if form.fullmatch(word)), "")
     return {"experiment": key} if key else {}
 
 
 def _hand_over(services: Services, caller: Caller, asked: Mapping[str, Any]) -> Answer:
     args = {**asked, "user": caller.id, "name": caller.name, "delivery": caller.delivery}
     with services.database.write() as connection:
-        if queue.is_full(connection, services.queue_limit):
-            log.warning("queue full", limit=services.queue_limit)
+        if no_room(connection, services):
             return FULL
         # The queue forgets a finished task, so it cannot tell a late second delivery from a first one.
         fresh = first_delivery(connection, f"asked:{caller.delivery}", services.now())
         if fresh:
             queue.defer(connection, caller.delivery, "answer_words", args, services.now())
     return LATER if fresh else Answer("")
+
+
+def no_room(connection: Connection, services: Services) -> bool:
+    """Whether so much waits already that nothing people ask for is taken on, which the log then tells."""
+    full = queue.is_full(connection, services.queue_limit)
+    if full:
+        log.warning("queue full", limit=services.queue_limit)
+    return full
 
 
 def answer_later(services: Services, args: Mapping[str, Any]) -> None:

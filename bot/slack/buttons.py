@@ -10,7 +10,7 @@ from backlog.errors import BacklogError
 from bot.flows.services import Caller
 from bot.slack.answers import LATER, perform, tell
 from bot.slack.blocks import POST_LINE, POST_SAID
-from bot.slack.desk import Desk, Payload, place_of, told
+from bot.slack.desk import Desk, Payload, Stranger, place_of, told
 from bot.slack.home import refresh_home
 from bot.slack.modals.fields import in_words
 from bot.slack.modals.message import Message, open_from
@@ -37,13 +37,17 @@ def register(app: App, desk: Desk) -> None:
 
 
 def clicked(desk: Desk, body: Payload, act: Callable[[Desk, Caller, Payload], None]) -> None:
-    """Let a member act; anybody else is told that they may not, and a member what Slack refuses."""
-    trigger = told(body, "trigger_id")
+    """Let a member act, and tell them what is refused. A stranger is told so only where they clicked, if Slack takes
+    answers there: never in a message of their own."""
+    trigger, place = told(body, "trigger_id"), place_of(body)
     try:
         act(desk, desk.caller(body, "action", trigger), body)
+    except Stranger as stranger:
+        if place.response_url:
+            tell(desk.services, Caller("", "", f"action:{trigger}"), refusal(stranger.what, stranger.remedy), place)
     except (BacklogError, IntegrationError) as error:
-        nobody = Caller(told(body, "user", "id"), "", f"action:{trigger}")
-        tell(desk.services, nobody, refusal(error.what, error.remedy), place_of(body))
+        member = Caller(told(body, "user", "id"), "", f"action:{trigger}")
+        tell(desk.services, member, refusal(error.what, error.remedy), place)
 
 
 def click_line(desk: Desk, caller: Caller, body: Payload) -> None:

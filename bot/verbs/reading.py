@@ -44,7 +44,7 @@ def list_(
         owner=resolve_person(request.services, owner) if owner else "",
         older_than=read_span(older_than).days if older_than else None,
     )
-    limit = limit or request.rows
+    limit = min(limit, request.rows) if limit and request.rows else limit or request.rows
     found = list_experiments(request.services, wanted, limit=limit, page=page, by_priority=by == "priority")
     return _listed(found, priority=by == "priority", page=page)
 

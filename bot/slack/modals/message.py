@@ -13,7 +13,7 @@ import structlog
 
 from backlog.experiment import TITLE_MAX
 from bot.flows.services import Caller, Messenger, Services
-from bot.slack.answers import Place, tell
+from bot.slack.answers import FULL, Place, no_room, tell
 from bot.slack.blocks import Block, cut
 from bot.slack.desk import Desk
 from bot.slack.modals.forms import FORMS
@@ -42,7 +42,12 @@ class Message:
 
 
 def open_from(desk: Desk, caller: Caller, trigger_id: str, message: Message, place: Place) -> None:
-    """Show at once that something comes, and let the queue fill it."""
+    """Show at once that something comes, and let the queue fill it; where too much waits there, nothing opens."""
+    with desk.services.database.read() as connection:
+        full = no_room(connection, desk.services)
+    if full:
+        tell(desk.services, caller, FULL, place)
+        return
     name = new_name("message")
     if not open_at_once(desk, caller, trigger_id, loading(TITLE, name), place):
         return

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.flows.services import Caller, Services
+from bot.slack.answers import FULL, no_room
 from bot.slack.blocks import Block, answer_blocks, plain
 from bot.slack.desk import Desk
 from bot.slack.modals.opening import fill, loading, new_name, say
@@ -28,6 +29,8 @@ def begin(desk: Desk, caller: Caller, words: Sequence[str], meta: Mapping[str, s
         name = new_name("trial")
     args = {"words": dry(words), "held": held, "view": name, "user": caller.id, "name": caller.name}
     with desk.services.database.write() as connection:
+        if no_room(connection, desk.services):
+            return FULL
         queue.defer(connection, name, "show_trial", args, desk.services.now())
     return {"response_action": "push", "view": loading(TITLE, name)}
 
