@@ -4,9 +4,11 @@ Add a service by raising IntegrationError from its module; nothing here knows an
 """
 
 import re
+import ssl
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import httpcore2
@@ -171,12 +173,18 @@ class Session:
 _BROKEN = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that all sources are held against; to read them takes longer than most requests."""
+    return httpx2.create_ssl_context()
+
+
 class _GuardedTransport(httpx2.BaseTransport):
     """httpx2 over a pool of its own core whose connections are guarded."""
 
     def __init__(self, allow: frozenset[str], limit_s: float) -> None:
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=_trust(),
             max_connections=20,
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(allow, limit_s),

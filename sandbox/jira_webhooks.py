@@ -71,7 +71,8 @@ class Webhooks:
             "Content-Type": "application/json", "X-Hub-Signature": f"sha256={signature}",
             "X-Atlassian-Webhook-Identifier": identifier, "X-Atlassian-Webhook-Retry": str(retry),
         }  # fmt: skip
-        return httpx2.post(url, content=body, headers=headers).status_code
+        # No TLS on loopback, and reading certificates takes 40 ms.
+        return httpx2.post(url, content=body, headers=headers, verify=False).status_code
 
 
 def register_webhooks(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,13 @@ class Database:
 
     def _upgrade(self, connection: Connection) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
-        script = ScriptDirectory(str(MIGRATIONS))
-        known = {revision.revision for revision in script.walk_revisions()}
+        head, known = _revisions()
         if current is not None and current not in known:
             raise DatabaseError(
                 f'The database has schema "{current}", which this version does not know. '
                 "Upgrade scrumbut, or restore a backup from before the newer version ran."
             )
-        if current == script.get_current_head():
+        if current == head:
             return
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -144,10 +144,16 @@ class Database:
         self._engine.dispose()
 
 
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision of the schema and all that there are; they are files, and are read once."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return script.get_current_head() or "", frozenset(one.revision for one in script.walk_revisions())
+
+
 def inspect_database(url: str) -> Schema:
     """What is there, without changing it; a file that is not there is not made. Raises DatabaseError."""
-    script = ScriptDirectory(str(MIGRATIONS))
-    head, known = script.get_current_head() or "", {revision.revision for revision in script.walk_revisions()}
+    head, known = _revisions()
     if url.startswith("sqlite:///") and "file:" not in url:
         path = Path(url.removeprefix("sqlite:///"))
         if not path.parent.is_dir():

@@ -13,6 +13,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import stamina
 
 from bot.config import Settings, load_settings
 from bot.flows.run_due import Schedule
@@ -258,6 +259,9 @@ def world(make_world: Callable[..., World]) -> World:
     """The product between stand-ins of Slack and Jira Cloud."""
     return make_world()
 
+
+# What is tried again is tried as often as ever, and at once. 4 is the most that anything in this process is tried.
+stamina.set_testing(True, attempts=4, cap=True)
 
 # Machines are shared and noisy: no example is judged by its time.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)

@@ -63,11 +63,8 @@ BUDGET = 20  # writes to one issue within an hour
 @contextmanager
 def impatient() -> Iterator[None]:
     """Reads are not tried again by themselves; the next round does."""
-    stamina.set_testing(True, attempts=1)
-    try:
+    with stamina.set_testing(True, attempts=1):
         yield
-    finally:
-        stamina.set_testing(False)
 
 
 class Both(RuleBasedStateMachine):

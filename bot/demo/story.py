@@ -32,6 +32,7 @@ START = datetime(2026, 9, 14, 8, tzinfo=UTC)
 REPORT_AT = datetime(2026, 11, 23, 9, 0, 2, tzinfo=UTC)
 EVAL_SET = "holdout-v3"
 DAY = timedelta(days=1)
+GAIN = 0.17  # recall above the linear model's; who knew each client's true chance of leaving would gain 0.19
 IDEAS = (
     ("Logistic regression as the number to beat", "baseline", "U0ANA"),
     ("Products of two features find more leavers", "improvement", "U0ANA"),
@@ -184,7 +185,7 @@ def chapters_of(story: Story) -> list[tuple[float, Callable[[], None]]]:
         metric = f"metric add recall --goal churn --source runs --key recall --unit share --eval-set {EVAL_SET}"
         story.say(
             'goal add churn "call the clients who are about to leave" --not "total income" --metric recall '
-            f"--baseline {baseline:.3f} --target {baseline + 0.22:.3f}",
+            f"--baseline {baseline:.3f} --target {baseline + GAIN:.3f}",
             "goal ready churn --labels yes --access yes --expert yes --pipeline yes",
             metric,
             metric.replace(EVAL_SET, '""') + " --env prod --tolerance 0.05",
@@ -222,7 +223,7 @@ def chapters_of(story: Story) -> list[tuple[float, Callable[[], None]]]:
         *((7 * week, partial(measure, "EXP-2", range(3 * week, 3 * week + 3), grow=with_products, steps=20 * week,
                              rate=0.06)) for week in range(2, 6)),
         (38, partial(story.say, 'extend EXP-2 "production labels arrive in October"')),
-        (42, partial(measure, "EXP-2", range(3), grow=with_products, prod=True, steps=400)),
+        (42, partial(measure, "EXP-2", range(1, 4), grow=with_products, prod=True, steps=400)),
         (59, partial(begin, 3, "a small network will find more leavers", "M", "U0BEN")),
         (60, partial(measure, "EXP-3", range(8, 12), hidden=8, steps=300)),
         (65, partial(measure, "EXP-3", range(9, 13), hidden=12, steps=450)),

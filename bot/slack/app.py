@@ -26,6 +26,7 @@ FAMILIES = (commands, buttons, sending, options, shortcuts, events, reports, lea
 def open_app(settings: Slack, services: Services) -> App:
     """The Bolt app of one workspace. Asks nothing over the network."""
     app = App(
+        name="scrumbut",  # else Bolt reads the sources of all its callers to find one
         client=WebClient(base_url=settings.api_url, retry_handlers=[]),
         request_verification_enabled=False,  # the endpoint verifies before anything is parsed
         authorize=_authorize(settings.bot_token.get_secret_value()),
