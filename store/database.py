@@ -7,10 +7,11 @@ wait for each other instead of failing half-way.
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -53,6 +54,8 @@ class Database:
         # PostgreSQL would let each statement see more than the one before.
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if self.is_shared else engine
         self._writer = engine.execution_options(scrumbut_write=True)
+        # Threads of the one process that writes wait for each other here: SQLite's own waiting sleeps, up to 100 ms.
+        self._turn: AbstractContextManager[object] = nullcontext() if self.is_shared else Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -71,7 +74,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by any exception."""
-        with self._writer.begin() as connection:
+        with self._turn, self._writer.begin() as connection:
             yield connection
 
     def upgrade(self) -> None:

@@ -69,6 +69,13 @@ BY_NUMBER = select(*COLUMNS).where(table.c.number == bindparam("number"))
 BY_ISSUE = select(*COLUMNS).where(table.c.issue_key == bindparam("issue_key"))
 FOLLOWERS = select(table.c.number).where(table.c.parent == bindparam("key")).order_by(table.c.number)
 TIMELINE = select(timeline).where(timeline.c.subject == bindparam("key")).order_by(timeline.c.id)
+ALL_ENTRIES = select(func.count()).where(timeline.c.subject == bindparam("key")).scalar_subquery()
+LAST_ENTRIES = (
+    select(timeline, ALL_ENTRIES.label("all"))
+    .where(timeline.c.subject == bindparam("key"))
+    .order_by(timeline.c.id.desc())
+    .limit(bindparam("most"))
+)
 TOOK = (
     select(type_coerce(table.c.decided_at, BigInteger) - type_coerce(table.c.running_since, BigInteger))
     .where(table.c.decided_at.is_not(None), table.c.running_since.is_not(None))
@@ -308,6 +315,12 @@ def numbers_by_key(connection: Connection, keys: Iterable[str]) -> dict[str, int
 def load_timeline(connection: Connection, key: str) -> list[Entry]:
     """The entries of one experiment, oldest first."""
     return [_entry(row) for row in connection.execute(TIMELINE, {"key": key}).mappings().all()]
+
+
+def load_last_entries(connection: Connection, key: str, most: int) -> tuple[list[Entry], int]:
+    """The latest entries of one experiment, oldest first, and how many it has in all."""
+    rows = connection.execute(LAST_ENTRIES, {"key": key, "most": most}).mappings().all()
+    return [_entry(row) for row in reversed(rows)], rows[0]["all"] if rows else 0
 
 
 def load_entries(connection: Connection, start: datetime, end: datetime) -> list[tuple[str, Entry]]:

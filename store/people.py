@@ -1,6 +1,6 @@
 """People by the id their surface gives them, and deliveries already handled."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
@@ -11,6 +11,7 @@ from store.tables import delivery, group_member, person
 # Asked with every command: building a statement costs as much as running it.
 NAME = select(person.c.name).where(person.c.id == bindparam("id"))
 PEOPLE = select(person.c.id, person.c.name)
+NAMES = PEOPLE.where(person.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def save_person(connection: Connection, user_id: str, name: str) -> None:
@@ -31,8 +32,13 @@ def is_known(connection: Connection, user_id: str, name: str) -> bool:
 
 
 def load_people(connection: Connection) -> dict[str, str]:
-    """Names by id."""
+    """The names of all, by id."""
     return dict(connection.execute(PEOPLE).all())
+
+
+def load_names(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """The names of those few, by id; whoever is not remembered is left out."""
+    return dict(connection.execute(NAMES, {"ids": sorted(set(ids))}).all())
 
 
 def person_named(connection: Connection, name: str) -> str | None:

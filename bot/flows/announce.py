@@ -15,7 +15,7 @@ from bot.flows.renew_cards import BURST, order_card
 from bot.flows.services import Services
 from reports.filters import cut, mrkdwn
 from store import outbox
-from store.people import load_people
+from store.people import load_names
 
 # Framing and editing show on the card alone; a decision gets a message of its own.
 ONLY_ON_CARD = {"created", "framed", "edited", "unlinked", "hill", "decided", "follows"}
@@ -36,7 +36,7 @@ CHANGES_LINK = {"linked", "started", "moved", "went back", "decided", "edited", 
 
 def announce(connection: Connection, services: Services, experiment: Experiment, entry: Entry) -> None:
     """Tell Slack and Jira what the act changed, each only where it is configured."""
-    who = load_people(connection).get(entry.who, entry.who)
+    who = load_names(connection, {entry.who}).get(entry.who, entry.who)
     if services.channel:
         _tell_slack(connection, services, experiment, entry, who)
     if services.tracker is not None and experiment.issue_id:

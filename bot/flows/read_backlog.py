@@ -30,15 +30,16 @@ from store.experiments import (
     load_by_numbers,
     load_experiments,
     load_followers,
+    load_last_entries,
     load_page,
-    load_timeline,
 )
 from store.goals import find_goal, load_deployments, load_goals, load_past_values
 from store.issues import find_issue, load_comments
 from store.memory import search
 from store.metrics import load_metrics, run_values
-from store.people import load_people, person_named
+from store.people import load_names, load_people, person_named
 
+ALL = 1 << 62  # more than there are
 UNSCORED = Priority(None, "")
 
 
@@ -46,7 +47,8 @@ UNSCORED = Priority(None, "")
 class Shown:
     """An experiment as a person reads it: names for ids, its age beside the team's own, its priority with the
     arithmetic where that was asked for, its issue as last read, what follows from it, progress per environment, what
-    is missing to leave its stage, its timeline with names, and what people last said on its issue."""
+    is missing to leave its stage, the latest of its entries in the timeline with names and how many there are, and what
+    people last said on its issue."""
 
     experiment: Experiment
     owner: str
@@ -58,6 +60,7 @@ class Shown:
     progress: tuple[str, ...] = ()
     missing: tuple[Lack, ...] = ()
     timeline: tuple[tuple[str, Entry], ...] = ()
+    entries: int = 0
     comments: tuple[Comment, ...] = ()
 
 
@@ -92,31 +95,29 @@ def list_experiments(
     with services.database.read() as connection:
         if wanted.goal:
             wanted = replace(wanted, goal=find_goal(connection, wanted.goal).key)
-        people = load_people(connection)
         total = count_experiments(connection, wanted, now)
         offset = (page - 1) * limit if limit else 0
         if by_priority:
-            every = [_shown(e, people, now, services.rules.weights) for e in load_page(connection, wanted, now, None)]
+            every = _all_shown(connection, load_page(connection, wanted, now, None), now, services.rules.weights)
             every.sort(key=lambda shown: -(shown.priority.score or 0))
             return Page(every[offset : offset + limit if limit else None], total)
-        found = load_page(connection, wanted, now, limit, offset)
-    return Page([_shown(experiment, people, now) for experiment in found], total)
+        return Page(_all_shown(connection, load_page(connection, wanted, now, limit, offset), now), total)
 
 
 def find_past(services: Services, words: str, *, every_word: bool = True, limit: int = 20) -> list[Shown]:
     """Experiments that speak of those words, the nearest first; bad outcomes are found like good ones."""
     with services.database.read() as connection:
-        people = load_people(connection)
         found = load_by_numbers(connection, search(connection, words, every_word=every_word, limit=limit))
-    return [_shown(experiment, people, services.now()) for experiment in found]
+        return _all_shown(connection, found, services.now())
 
 
-def show_experiment(services: Services, key: str) -> Shown:
-    """All that is known of one experiment. Raises NotFound."""
+def show_experiment(services: Services, key: str, entries: int = ALL) -> Shown:
+    """All that is known of one experiment, with that many of its latest entries. Raises NotFound."""
     own = own_ages(services)
     with services.database.read() as connection:
         experiment = find_experiment(connection, key)
-        people = load_people(connection)
+        timeline, count = load_last_entries(connection, experiment.key, entries)
+        people = load_names(connection, {experiment.owner, *(entry.who for entry in timeline)})
         shown = _shown(experiment, people, services.now(), services.rules.weights)
         return replace(
             shown,
@@ -126,7 +127,8 @@ def show_experiment(services: Services, key: str) -> Shown:
             progress=tuple(progress_lines(connection, experiment)),
             missing=_missing(connection, services, experiment),
             comments=tuple(load_comments(connection, experiment.issue_id)) if experiment.issue_id else (),
-            timeline=tuple((people.get(e.who, e.who), e) for e in load_timeline(connection, experiment.key)),
+            timeline=tuple((people.get(entry.who, entry.who), entry) for entry in timeline),
+            entries=count,
         )
 
 
@@ -134,6 +136,13 @@ def _age(own: OwnAges, days: int, stage: Stage) -> str:
     """The age beside the team's own, and while it lasts the chance that it ends soon."""
     told = age_in_words(days, own.ages)
     return f"{told}; {told_lasting(own.lasting, days)}" if own.lasting and stage.in_progress else told
+
+
+def _all_shown(
+    connection: Connection, experiments: Sequence[Experiment], now: datetime, weights: Weights | None = None
+) -> list[Shown]:
+    people = load_names(connection, {experiment.owner for experiment in experiments})
+    return [_shown(experiment, people, now, weights) for experiment in experiments]
 
 
 def _shown(experiment: Experiment, people: Mapping[str, str], now: datetime, weights: Weights | None = None) -> Shown:

@@ -94,11 +94,12 @@ def _row(shown: Shown, priority: bool) -> tuple[object, ...]:
 @pass_request
 def show(request: Request, /, key: str) -> Answer:
     """One experiment with all that is known."""
-    shown = show_experiment(request.services, key)
+    # Only who reads --json gets all lines, and only a terminal has it.
+    shown = show_experiment(request.services, key, *([LINES] if request.rows else []))
     e = shown.experiment
     lines = [f"{entry.at:%d %b %H:%M} {who}: {entry.act} {entry.text}".rstrip() for who, entry in shown.timeline]
     said = [f"{comment.at:%d %b %H:%M} {comment.author} in Jira: {comment.text}" for comment in shown.comments]
-    earlier = [f"… and {len(lines) - LINES} earlier lines"] if len(lines) > LINES else []
+    earlier = [f"… and {shown.entries - LINES} earlier lines"] if shown.entries > LINES else []
     return Answer(
         f"{e.key} {e.title}",
         facts=tuple(_facts(shown)),
