@@ -7,6 +7,7 @@ is awake, and need the same sweep besides.
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -34,23 +35,22 @@ def schedules_of(services: Services, sync_every: timedelta) -> list[Schedule]:
     this runs."""
     with services.database.read() as connection:
         plans = load_plans(connection, services)
+    interval = partial(_interval, services.database.workspace)
     polls = [
-        _interval(
-            f"poll:{plan.name}", "poll_source", {"source": plan.name}, plan.every, jitter_of(plan.name, plan.every)
-        )
+        interval(f"poll:{plan.name}", "poll_source", plan.every, plan.name, source=plan.name)
         for plan in services.sources.values()
     ]
-    census = _interval("census:jira", "take_census", {}, CENSUS_EVERY)
-    hook = _interval("webhook:jira", "keep_webhook", {}, CENSUS_EVERY)
-    syncs = [_interval("sync:jira", "sync_backlog", {}, sync_every), census, hook] if services.tracker else []
-    thinning = _interval("thin:readings", "thin_readings", {}, THIN_EVERY, jitter_of("thin", THIN_EVERY))
-    dropping = _interval("drop:old", "drop_old", {}, THIN_EVERY, jitter_of("drop", THIN_EVERY))
-    appetites = _interval("watch:appetites", "watch_appetites", {}, timedelta(hours=1))
-    risks = _interval("watch:risks", "watch_risks", {}, timedelta(hours=1))
-    groups = [_interval("roles:groups", "refresh_groups", {}, GROUPS_EVERY)] if services.roles.groups else []
+    census = interval("census:jira", "take_census", CENSUS_EVERY)
+    hook = interval("webhook:jira", "keep_webhook", CENSUS_EVERY)
+    syncs = [interval("sync:jira", "sync_backlog", sync_every), census, hook] if services.tracker else []
+    thinning = interval("thin:readings", "thin_readings", THIN_EVERY, "thin")
+    dropping = interval("drop:old", "drop_old", THIN_EVERY, "drop")
+    appetites = interval("watch:appetites", "watch_appetites", timedelta(hours=1))
+    risks = interval("watch:risks", "watch_risks", timedelta(hours=1))
+    groups = [interval("roles:groups", "refresh_groups", GROUPS_EVERY)] if services.roles.groups else []
     told = [
-        _interval("tell:subscribers", "tell_subscribers", {}, TELL_EVERY),
-        _interval("remind:people", "remind_people", {}, REMIND_EVERY),
+        interval("tell:subscribers", "tell_subscribers", TELL_EVERY),
+        interval("remind:people", "remind_people", REMIND_EVERY),
     ]
     return [
         *polls,
@@ -77,10 +77,10 @@ def jitter_of(name: str, every: timedelta) -> timedelta:
     return timedelta(seconds=zlib.crc32(name.encode()) % max(1, int(every.total_seconds())))
 
 
-def _interval(
-    name: str, task: str, args: dict[str, str], every: timedelta, jitter: timedelta = timedelta(0)
-) -> Schedule:
-    # From a fixed start, so that every process agrees on the due times and their keys.
+def _interval(workspace: str, name: str, task: str, every: timedelta, spread: str = "", **args: str) -> Schedule:
+    # From a fixed start, so that every process agrees on the due times and their keys; in each workspace another one.
+    by = f"{workspace}{spread or name}" if workspace or spread else ""
+    jitter = jitter_of(by, every) if by else timedelta(0)
     trigger = IntervalTrigger(seconds=int(every.total_seconds()), start_date=EPOCH + jitter, timezone=UTC)
     return Schedule(name, task, args, _times(trigger), lambda at: at.astimezone(UTC).isoformat(), every, latest=True)
 

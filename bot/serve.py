@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 
 import structlog
 import uvicorn
@@ -26,15 +25,14 @@ from bot.schedule import schedules_of, schedules_version, start_clock
 from bot.slack.app import open_app
 from bot.slack.endpoint import SlackEndpoint
 from bot.web import Endpoint, open_web
-from bot.work import Workers
+from bot.work import Workers, begin_work
 from bot.workspaces import Workspaces
-from store import queue
 
 log = structlog.get_logger(__name__)
 
-LAST_S = 3  # for requests in hand when the end has come; with the workers' patience less than the ten seconds promised
-
-LOOK_S = 2  # how long a workspace that another replica let in may wait
+# For requests in hand when the end has come, and for the workspaces' workers after those at home; with the patience for
+# these less than the ten seconds promised.
+LAST_S, LATER_S = 3, 1.0
 
 
 def serve(settings: Settings, services: Services, workers: bool = True) -> None:
@@ -44,14 +42,14 @@ def serve(settings: Settings, services: Services, workers: bool = True) -> None:
         _must_be_shared(services, "serve --no-worker")
     with ExitStack() as running:
         running.enter_context(holding(settings.database.url))
-        workspaces = _open_workspaces(settings, services, running, workers)
+        ready = Readiness(services)
+        workspaces = _open_workspaces(settings, services, running, workers, ready)
         endpoint = _connect_slack(settings, services, running, workspaces)
         secret = settings.jira.webhook_secret.get_secret_value()
         login = Login(settings.slack, services) if _may_sign_in(settings) else None
         jira = JiraEndpoint(services, secret).receive if secret else None
-        ready = Readiness(services)
         web = open_web(services, endpoint, jira, login, _ways(services, workspaces), ready)
-        start_work(settings, services, running, workers, ready)
+        start_work(settings, services, running, workers, ready, workspaces)
         # uvicorn hands the signal on when it has closed; this one lets the clock and the workers end in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         gc.freeze()  # what is loaded by now stays, and need not be looked at again in the midst of an answer
@@ -65,8 +63,9 @@ def work(settings: Settings, services: Services) -> None:
     """Run one replica's clock and workers until SIGTERM or Ctrl-C. Raises ConfigError on SQLite."""
     _must_be_shared(services, "work")
     with ExitStack() as running:
-        _open_workspaces(settings, services, running, workers=True)
-        start_work(settings, services, running, workers=True)
+        ready = Readiness(services)
+        workspaces = _open_workspaces(settings, services, running, workers=True, ready=ready)
+        start_work(settings, services, running, workers=True, ready=ready, workspaces=workspaces)
         log.info("working")
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,16 +87,18 @@ def _may_sign_in(settings: Settings) -> bool:
     return bool(slack.client_id and slack.client_secret.get_secret_value() and slack.bot_token.get_secret_value())
 
 
-def _open_workspaces(settings: Settings, services: Services, running: ExitStack, workers: bool) -> Workspaces | None:
-    """Those that installed the app; None where none may. They are looked at every few seconds, for another replica may
-    have let one in."""
+def _open_workspaces(
+    settings: Settings, services: Services, running: ExitStack, workers: bool, ready: Readiness
+) -> Workspaces | None:
+    """Those that installed the app, with the clock that ticks for them all; None where none may."""
     if services.installer is None:
         return None
-    workspaces = Workspaces(settings, services, partial(start_work, workers=workers))
+    workspaces = Workspaces(settings, services, workers)
     running.callback(workspaces.close)
-    workspaces.refresh()
-    looking = start_clock(_logged(workspaces.refresh), LOOK_S)
-    running.callback(looking.shutdown)
+    running.callback(workspaces.stop, LATER_S)
+    ready.parts.append(workspaces.problem)
+    clock = start_clock(_logged(ready.listen(workspaces.tick)))
+    running.callback(clock.shutdown)
     return workspaces
 
 
@@ -131,25 +132,22 @@ def start_work(
     running: ExitStack,
     workers: bool = True,
     ready: Readiness | None = None,
+    workspaces: Workspaces | None = None,
 ) -> None:
     """Start the clock, and the workers if they are wanted; `running` ends them in order, `ready` hears how they are."""
     ready = ready or Readiness(services)
-    with services.database.write() as connection:
-        if not services.database.is_shared:
-            queue.release_all(connection, services.now())
-        # Nobody's role and no webhook waits for the clock after a start.
-        at_once = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
-        for task in (task for task, wanted in at_once.items() if wanted):
-            queue.defer(connection, f"{task}:{services.now().isoformat()}", task, {}, services.now())
+    begin_work(services)
     every = read_span(settings.sync.every)
     if workers:
-        started = Workers(services)
+        started = Workers(services, others=workspaces.all_services if workspaces else None)
         started.start()
         running.callback(started.stop)
         ready.parts.append(started.problem)
     agenda = Agenda(services, lambda: schedules_of(services, every), lambda: schedules_version(services))
     clock = start_clock(_logged(ready.listen(agenda.tick)))
     running.callback(clock.shutdown)
+    if workspaces:
+        running.callback(workspaces.stop)  # all workers hear of the end before any is waited for
 
 
 def _logged(tick: Callable[[], object]) -> Callable[[], None]:

@@ -2,6 +2,7 @@
 
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ from integrations.slack import Installation, SlackClient
 from integrations.slack_install import SlackInstall
 from integrations.sources import SOURCES, open_source
 from integrations.sources.source import SourceConfig
-from store.database import Database, DatabaseError, make_workspace_place, open_database, workspace_url
+from store.database import Database, DatabaseError, open_database, workspace_url
 from store.installations import Installation as Installed
 from store.installations import load_installations
 from store.secrets import find_secret, keep_secret
@@ -69,24 +70,27 @@ def open_services(settings: Settings, clock: Clock) -> Services:
     return replace(_services(settings, clock, database, home), installer=installer)
 
 
-def open_workspace(settings: Settings, home: Services, installed: Installed) -> tuple[Settings, Services]:
-    """The same for a workspace that installed the app: with a database, keys and settings of its own. Raises
-    ConfigError."""
+def open_workspace(
+    settings: Settings, home: Services, installed: Installed, open_its: Callable[[str], Database]
+) -> tuple[Settings, Services]:
+    """The same for a workspace that installed the app: with settings, keys and a database of its own, which `open_its`
+    opens. Raises ConfigError."""
     assert home.installer is not None
     own = workspace_settings(settings, installed.id)
-    url = settings.database.url
+    url = workspace_url(settings.database.url, installed.id)
     try:
-        make_workspace_place(url, installed.id)
+        database = open_its(installed.id)
     except DBAPIError as error:
         what = f"there is no place for workspace {installed.id} ({error.orig})."
         raise ConfigError(f"[database] url: {what} Its account must be allowed to create schemas.") from error
+    except DatabaseError as error:
+        raise ConfigError(str(error)) from error
     public = f"{home.public_url}{WORKSPACES}{installed.id}"
-    at = {"database": DatabaseSection(url=workspace_url(url, installed.id)),
-          "web": own.web.model_copy(update={"public_url": public})}  # fmt: skip
+    at = {"database": DatabaseSection(url=url), "web": own.web.model_copy(update={"public_url": public})}
     own = own.model_copy(update=at)
     whose = Installation(installed.team, installed.enterprise, installed.bot_user)
     guest = Guest(home.installer, installed.id, whose)
-    return own, _services(own, home.now, _database(own.database.url), guest)
+    return own, _services(own, home.now, database, guest)
 
 
 def open_named(settings: Settings, home: Services, workspace: str) -> tuple[Settings, Services]:
@@ -95,11 +99,15 @@ def open_named(settings: Settings, home: Services, workspace: str) -> tuple[Sett
     if home.installer:
         with home.database.read() as connection:
             known = load_installations(connection)
+    url = settings.database.url
     found = next((one for one in known if one.id == workspace), None)
     if found is None:
         there = ", ".join(one.id for one in known) or "none"
         raise ConfigError(f'SCRUMBUT_WORKSPACE: "{workspace[:40]}" has not installed the app. There are: {there}.')
-    return (settings, home) if workspace == settings.slack.home else open_workspace(settings, home, found)
+    if workspace == settings.slack.home:
+        return settings, home
+    own, services = open_workspace(settings, home, found, lambda id_: open_database(workspace_url(url, id_)))
+    return own, replace(services, neighbour=lambda id_: open_named(settings, home, id_)[1])
 
 
 def _services(settings: Settings, clock: Clock, database: Database, guest: Guest | None) -> Services:

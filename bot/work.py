@@ -5,6 +5,7 @@ A new kind of work is one function and one entry in TASKS. A task may run twice;
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from backlog.errors import BacklogError
-from bot.flows.deliver_outbox import deliver_all
+from bot.flows.deliver_outbox import deliver_all, deliver_next
 from bot.flows.drop_old import drop_all_old
 from bot.flows.forecast import keep_and_settle
 from bot.flows.keep_webhook import keep_webhook
@@ -50,6 +51,9 @@ ATTEMPTS = 8
 BACKOFF = timedelta(seconds=5)  # doubled with every attempt
 DELIVERIES_KEPT = timedelta(days=1)  # Slack repeats a request within minutes
 THREADS = {queue.POST: 2, queue.POLL: 2, queue.SYNC: 1}  # of one replica among many, for each class of work
+THREADS_OF_MANY = {queue.POST: 4, queue.POLL: 2, queue.SYNC: 2}  # the same for all other workspaces together
+DELIVERIES_MOST = 20  # of one workspace, before the next has its turn
+DELIVERING = 2  # threads that deliver what several workspaces of one process have to say
 PATIENCE_S = 5.0  # for the work in hand at the end
 IDLE_S = 0.25  # how often a worker without work looks again
 
@@ -147,6 +151,17 @@ def _drop_old(services: Services, args: Mapping[str, Any]) -> None:
     log.info("old records dropped", **drop_all_old(services))
 
 
+def _deliver(services: Services, args: Mapping[str, Any]) -> None:
+    """A slice of the outbox; what is left, and what comes due later, is another task's."""
+    for _ in range(DELIVERIES_MOST):
+        if not deliver_next(services):
+            break
+    with services.database.write() as connection:
+        due = outbox.next_due(connection, services.quiet)
+        if due is not None:
+            queue.wake(connection, due - services.now())
+
+
 TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "poll_source": _poll,
     "thin_readings": _thin,
@@ -165,7 +180,20 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
     "answer_words": answer_later,
     "show_trial": show_trial,
     "fill_from_message": fill_from_message,
+    "deliver_outbox": _deliver,
 }
+
+
+def begin_work(services: Services) -> None:
+    """What a start has to see to: work that was in hand when the last process ended, and nobody's role, no webhook and
+    nothing in the outbox waits for the clock."""
+    with services.database.write() as connection:
+        if not services.database.is_shared:
+            queue.release_all(connection, services.now())
+        at_once = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
+        for task in (task for task, wanted in at_once.items() if wanted):
+            queue.defer(connection, f"{task}:{services.now().isoformat()}", task, {}, services.now())
+        queue.wake(connection)
 
 
 def work_once(services: Services, without: Collection[str] = ()) -> bool:
@@ -198,16 +226,22 @@ def _drain(services: Services) -> bool:
 
 
 def shared_workers(services: Services) -> "SharedWorkers":
-    """The same tasks for the workers of one replica among many."""
+    """The same tasks for the workers of one replica among many, which take them from the queue of these services."""
     from store.shared_queue import SharedWorkers
 
     tasks = {name: partial(_run, name, services) for name in TASKS}
-    return SharedWorkers(services.database.address, tasks, THREADS, rest_after, services.stall.total_seconds())
+    threads = THREADS_OF_MANY if services.database.workspace else THREADS
+    return SharedWorkers(services.database.address, tasks, threads, rest_after, services.stall.total_seconds())
 
 
 def _run(name: str, services: Services, args: Mapping[str, Any]) -> None:
+    workspace = args.get("workspace", "")
     try:
-        TASKS[name](services, args)
+        found = services if workspace == services.database.workspace else services.neighbour(workspace)
+        if found is None:
+            log.info("task of a workspace that has left", task=name, workspace=workspace)
+            return
+        TASKS[name](found, args)
     except Exception as error:
         log.warning("task failed", task=name, why=f"{type(error).__name__}: {error}", exc_info=error)
         raise
@@ -263,15 +297,58 @@ def run_until_settled(
         wait(max(0.05, (due - services.now()).total_seconds()))
 
 
+Others = Callable[[], Sequence[Services]]
+
+
+class Turns:
+    """A step of work for each workspace in turn. Where there are several, none has all the threads at work: what one
+    waits for, others need not."""
+
+    def __init__(self, each: Callable[[], Sequence[Services]], threads: int) -> None:
+        self._each, self._threads = each, threads
+        self._busy = Counter[int]()
+        self._lock = threading.Lock()
+
+    def take(self, step: Callable[[Services], bool]) -> bool:
+        """One turn for each; whether there was anything to do."""
+        each = self._each()
+        most = max(1, self._threads - (len(each) > 1))
+        return sum(self._take(services, step, most) for services in each) > 0
+
+    def _take(self, services: Services, step: Callable[[Services], bool], most: int) -> bool:
+        with self._lock:
+            if self._busy[id(services)] >= most:
+                return False
+            self._busy[id(services)] += 1
+        try:
+            return step(services)
+        except Exception:
+            log.exception("worker failed")
+            return False
+        finally:
+            with self._lock:
+                self._busy[id(services)] -= 1
+
+
 class Workers:
     """Threads that run tasks and deliver the outbox until they are stopped; one of them never polls, so that sources
-    that hang keep nobody's command waiting. On PostgreSQL the tasks' are procrastinate's."""
+    that hang keep nobody's command waiting. On PostgreSQL the tasks' are procrastinate's. On SQLite `others` have the
+    same threads."""
 
-    def __init__(self, services: Services, tasks: int = 2) -> None:
+    def __init__(self, services: Services, tasks: int = 2, others: Others | None = None) -> None:
         self._stopped = threading.Event()
         self._shared = shared_workers(services) if services.database.is_shared else None
-        own = [lambda: work_once(services)] * tasks + [lambda: work_once(services, without=("poll_source",))]
-        steps = [*([] if self._shared else own), lambda: deliver_all(services) > 0]
+        here = others if others and not self._shared else tuple
+
+        def each() -> Sequence[Services]:
+            return (services, *here())
+
+        senders = DELIVERING if here is others else 1
+        working, delivering = Turns(each, tasks + 1), Turns(each, senders)
+        steps = [partial(delivering.take, deliver_next)] * senders
+        if not self._shared:
+            steps += [partial(working.take, work_once)] * tasks
+            steps += [partial(working.take, partial(work_once, without=("poll_source",)))]
         self._threads = [threading.Thread(target=self._run, args=(step,), daemon=True) for step in steps]
 
     def start(self) -> None:
@@ -296,10 +373,5 @@ class Workers:
 
     def _run(self, step: Callable[[], bool]) -> None:
         while not self._stopped.is_set():
-            try:
-                busy = step()
-            except Exception:
-                log.exception("worker failed")
-                busy = False
-            if not busy:
+            if not step():
                 self._stopped.wait(IDLE_S)

@@ -1,11 +1,15 @@
-"""The workspaces of one process: each is opened once, with a database, settings, Slack app, pages and workers of its
-own, so that nothing which serves one can reach another.
+"""The workspaces of one process: each is opened once, with a database, settings, Slack app and pages of its own, so
+that nothing which serves one can reach another. One clock ticks for them all, and on PostgreSQL one set of workers
+serves them, so that a thousand cost little more than what they have to do.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
-from threading import RLock
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from threading import Event, RLock
+from typing import TYPE_CHECKING
 
 import structlog
 from slack_bolt import App
@@ -15,51 +19,91 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from backlog.cadence import read_span
 from bot.config import ConfigError, Settings
+from bot.flows.run_due import NEVER, Agenda
 from bot.flows.services import Services
 from bot.jira_endpoint import JiraEndpoint
+from bot.schedule import schedules_of, schedules_version
 from bot.slack.app import open_app
 from bot.web import workspace_routes
 from bot.wiring import WORKSPACES, open_workspace
+from bot.work import begin_work, shared_workers
+from store.database import WorkspaceDatabases
 from store.installations import Installation, find_installation, load_installations, seal_anew
+
+if TYPE_CHECKING:
+    from store.shared_queue import SharedWorkers
 
 log = structlog.get_logger(__name__)
 
-Start = Callable[[Settings, Services, ExitStack], None]
+REFRESH = timedelta(seconds=2)  # how long a workspace that another replica let in may wait
+LOOK = timedelta(seconds=15)  # how long a schedule that another replica was told may go unseen: each look is a question
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opened:
-    """One workspace as it runs; `running` ends it."""
+    """One workspace as it runs; what only requests need is made at the first one."""
 
     installed: Installation
+    settings: Settings
     services: Services
-    app: App
-    web: Starlette
-    running: ExitStack
+    agenda: Agenda
+
+    @cached_property
+    def app(self) -> App:
+        """What answers its Slack."""
+        return open_app(self.settings.slack, self.services)
+
+    @cached_property
+    def web(self) -> Starlette:
+        """Its pages and hooks."""
+        secret = self.settings.jira.webhook_secret.get_secret_value()
+        jira = JiraEndpoint(self.services, secret).receive if secret else None
+        return Starlette(routes=workspace_routes(self.services, jira))
 
 
 class Workspaces:
-    """All that installed the app, but the one at home. `start` sets the clock and the workers of one going."""
+    """All that installed the app, but the one at home. With `works` they have workers in this process: on PostgreSQL
+    these are its own, on SQLite whoever works at home works for them too."""
 
-    def __init__(self, settings: Settings, home: Services, start: Start) -> None:
+    def __init__(self, settings: Settings, home: Services, works: bool = False) -> None:
         assert home.installer is not None
-        self._settings, self._home, self._start = settings, home, start
-        self._installer = home.installer
+        self._settings, self._home, self._works = settings, home, works
+        self._databases = WorkspaceDatabases(settings.database.url)
         self._opened: dict[str, Opened] = {}
         self._lock = RLock()
+        self._refreshed_at = NEVER
+        self._stopped = Event()
+        self._workers: SharedWorkers | None = None
         with home.database.write() as connection:
             seal_anew(connection, home.installer.vault)
+
+    def tick(self) -> None:
+        """Hand over what came due in any of them; one that fails keeps no other waiting."""
+        now = self._home.now()
+        if not self._refreshed_at <= now < self._refreshed_at + REFRESH:
+            self._refreshed_at = now
+            self.refresh()
+        due = [opened for opened in list(self._opened.values()) if opened.agenda.has_news(now)]
+        # In an order of its own, so that of two replicas each finds half of it done by the other.
+        random.shuffle(due)
+        for opened in due:
+            if self._stopped.is_set():
+                return
+            try:
+                opened.agenda.tick()
+            except Exception:
+                log.exception("tick failed", workspace=opened.installed.id)  # the next one makes up for it
 
     def refresh(self) -> None:
         """Open what was installed and close what has gone, here or in another process."""
         with self._home.database.read() as connection:
             known = {one.id: one for one in load_installations(connection) if one.gone_at is None}
-        with self._lock:
-            for id_ in [id_ for id_, opened in self._opened.items() if known.get(id_) != opened.installed]:
-                self._opened.pop(id_).running.close()
-            for id_ in known.keys() - self._opened.keys() - {self._settings.slack.home}:
-                self._open(known[id_])
+        for id_ in [id_ for id_, opened in self._opened.items() if known.get(id_) != opened.installed]:
+            self._close(id_)
+        for id_ in known.keys() - self._opened.keys() - {self._settings.slack.home}:
+            self._open(known[id_])
 
     def app_of(self, enterprise: str, team: str) -> App | None:
         """The Slack app of the workspace that a request comes from; None for the one at home, and for none of ours."""
@@ -79,37 +123,66 @@ class Workspaces:
         """What serves one. Raises KeyError."""
         return self._opened[id_].services
 
+    def find_services(self, id_: str) -> Services | None:
+        """The same of one that another replica may have let in; None where it has left."""
+        opened = self._find("", id_)
+        return opened.services if opened else None
+
+    def all_services(self) -> Sequence[Services]:
+        """What serves each of them."""
+        return [opened.services for opened in list(self._opened.values())]
+
+    def problem(self) -> str:
+        """Why their work is not being done; empty where it is."""
+        return "" if self._workers is None or self._workers.is_alive() else "the workers of workspaces ended"
+
+    def stop(self, patience_s: float = 0.0) -> None:
+        """End clock and workers after the work in hand; what takes longer is left to other replicas."""
+        self._stopped.set()
+        if self._workers is not None:
+            self._workers.stop(patience_s)
+
     def close(self) -> None:
         """End them all."""
-        with self._lock:
-            while self._opened:
-                self._opened.popitem()[1].running.close()
+        for id_ in list(self._opened):
+            self._close(id_)
+        self._databases.close()
 
     def _find(self, enterprise: str, team: str) -> Opened | None:
         if team in self._opened:
             return self._opened[team]
         with self._home.database.read() as connection:
             found = find_installation(connection, enterprise, team)
-        if found is None or found.gone_at is not None:
+        if found is None or found.gone_at is not None or found.id == self._settings.slack.home:
             return None
         if found.id not in self._opened:
-            self.refresh()
+            self._open(found)
         return self._opened.get(found.id)
 
     def _open(self, installed: Installation) -> None:
-        try:
-            settings, services = open_workspace(self._settings, self._home, installed)
-        except ConfigError as error:  # one that cannot be opened keeps no other from its work
-            log.error("workspace not opened", workspace=installed.id, why=str(error))
-            return
-        running = ExitStack()
-        running.callback(services.database.close)
-        secret = settings.jira.webhook_secret.get_secret_value()
-        web = Starlette(routes=workspace_routes(services, JiraEndpoint(services, secret).receive if secret else None))
-        app = open_app(settings.slack, services)
-        self._opened[installed.id] = Opened(installed, services, app, web, running)
-        self._start(settings, services, running)
-        log.info("workspace opened", workspace=installed.id)
+        with self._lock:
+            if installed.id in self._opened:
+                return
+            try:
+                settings, services = open_workspace(self._settings, self._home, installed, self._databases.open)
+            except ConfigError as error:  # one that cannot be opened keeps no other from its work
+                log.error("workspace not opened", workspace=installed.id, why=str(error))
+                return
+            services = replace(services, neighbour=self.find_services)
+            every = read_span(settings.sync.every)
+            agenda = Agenda(services, lambda: schedules_of(services, every), lambda: schedules_version(services), LOOK)
+            begin_work(services)
+            self._opened[installed.id] = Opened(installed, settings, services, agenda)
+            if self._works and self._workers is None and services.database.is_shared:
+                self._workers = shared_workers(services)
+                self._workers.start()
+            log.info("workspace opened", workspace=installed.id)
+
+    def _close(self, id_: str) -> None:
+        with self._lock:
+            opened = self._opened.pop(id_, None)
+            if opened is not None:
+                opened.services.database.close()
 
 
 class _Ways:

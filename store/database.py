@@ -22,12 +22,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from store import queue
-from store.dialect import serialise
+from store.dialect import serialise, workspace_of
 
 BUSY_MS = 10_000  # how long a writer waits for another one
 # A replica that is paused within a transaction must not keep the others from what it has locked.
 IDLE_MAX = "-c idle_in_transaction_session_timeout=15s"
 MIGRATIONS = Path(__file__).parent / "migrations"
+POOL = 10  # connections that are kept; as many again for a rush
+WORKSPACE_KEY = "workspace"  # of an address: whose schema of that PostgreSQL is meant
 WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")  # Slack's ids of workspaces and organisations
 
 
@@ -49,8 +51,11 @@ class Schema:
 class Database:
     """An open database. `read` and `write` give a connection within one transaction."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, workspace: str = "", pooled: bool = False) -> None:
+        """`workspace` names whose schema of PostgreSQL it is in; a `pooled` one has its connections from others, who
+        close them."""
+        self.workspace, self._pooled = workspace, pooled
+        self._engine = engine = engine.execution_options(scrumbut_workspace=workspace) if workspace else engine
         # PostgreSQL would let each statement see more than the one before.
         self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if self.is_shared else engine
         self._writer = engine.execution_options(scrumbut_write=True)
@@ -81,6 +86,8 @@ class Database:
         """Bring the schema to this version. Raises DatabaseError for a schema that a newer version wrote."""
         with self.write() as connection:
             serialise(connection, "schema")  # replicas start together
+            if self.workspace:
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_schema(self.workspace)}"))
             self._upgrade(connection)
             queue.upgrade(connection)
 
@@ -106,7 +113,7 @@ class Database:
 
     @property
     def address(self) -> str:
-        """The address with its password, as PostgreSQL's own clients write it."""
+        """The address of what its workers take tasks from, with its password, as PostgreSQL's own clients write it."""
         from psycopg.conninfo import make_conninfo
 
         url = self._engine.url
@@ -144,7 +151,8 @@ class Database:
 
     def close(self) -> None:
         """Give back all connections."""
-        self._engine.dispose()
+        if not self._pooled:
+            self._engine.dispose()
 
 
 @cache
@@ -174,6 +182,13 @@ def inspect_database(url: str) -> Schema:
         database.close()
 
 
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision of the schema, and all that this version knows."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return script.get_current_head() or "", frozenset(revision.revision for revision in script.walk_revisions())
+
+
 def _is_writable(database: Database) -> bool:
     try:
         with database.write() as connection:
@@ -193,26 +208,40 @@ def workspace_url(url: str, workspace: str) -> str:
     if address.get_backend_name() == "sqlite":
         path = Path(address.database or "")
         return address.set(database=str(path.with_name(f"{path.stem}.{workspace}{path.suffix}"))).render_as_string()
-    inside = f"-c search_path={_schema(workspace)}"
-    return address.update_query_dict({"options": inside}).render_as_string(hide_password=False)
-
-
-def make_workspace_place(url: str, workspace: str) -> None:
-    """See that there is a schema for the workspace; a file makes itself."""
-    if make_url(url).get_backend_name() != "sqlite":
-        home = open_unchanged(url)
-        with home.write() as connection:
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_schema(workspace)}"))
-        home.close()
+    return address.update_query_dict({WORKSPACE_KEY: workspace}).render_as_string(hide_password=False)
 
 
 def _schema(workspace: str) -> str:
     return f"scrumbut_{workspace.lower()}"
 
 
-def open_database(url: str) -> Database:
-    """Open and upgrade. Raises DatabaseError naming [database] url where that cannot be done."""
-    database = open_unchanged(url)
+class WorkspaceDatabases:
+    """The databases of many workspaces: on PostgreSQL they have connections in common, each in one workspace's schema
+    for one transaction."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: Engine | None = None
+        self._lock = Lock()
+
+    def open(self, workspace: str) -> Database:
+        """Open and upgrade that of one workspace. Raises DatabaseError."""
+        url = workspace_url(self._url, workspace)
+        with self._lock:
+            if self._pool is None and make_url(url).get_backend_name() != "sqlite":
+                self._pool = _open_engine(url)
+        return open_database(url, self._pool)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        if self._pool is not None:
+            self._pool.dispose()
+
+
+def open_database(url: str, pool: Engine | None = None) -> Database:
+    """Open and upgrade, with connections of a workspaces' pool where there is one. Raises DatabaseError naming
+    [database] url where that cannot be done."""
+    database = open_unchanged(url, pool)
     try:
         database.upgrade()
     except OperationalError as error:
@@ -231,26 +260,46 @@ def _not_opened(database: Database, error: DBAPIError) -> DatabaseError:
     return DatabaseError(f"PostgreSQL cannot be opened with {database.server} ({cause}). {remedy}")
 
 
-def open_unchanged(url: str) -> Database:
+def open_unchanged(url: str, pool: Engine | None = None) -> Database:
     """Open with whatever schema is there; nothing is asked before the first connection. Raises DatabaseError for what
     is no address."""
+    engine = pool or _open_engine(url)
+    return Database(engine, str(make_url(url).query.get(WORKSPACE_KEY, "")), pooled=pool is not None)
+
+
+def _open_engine(url: str) -> Engine:
     try:
+        address = make_url(url)
+        many = {} if address.get_backend_name() == "sqlite" else {"pool_pre_ping": True, "pool_size": POOL}
         # hide_parameters: an error must not carry row values into a log.
-        engine = create_engine(_with_limit(url), hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+        engine = create_engine(_with_options(address), hide_parameters=True, **many)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
             "[database] url is no address SQLAlchemy knows. Write sqlite:///scrumbut.db for a file."
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
-    return Database(engine)
+    elif WORKSPACE_KEY in address.query:
+        _prepare_pool(engine)
+    return engine
 
 
-def _with_limit(url: str) -> URL:
-    address = make_url(url)
+def _with_options(address: URL) -> URL:
     if address.get_backend_name() == "sqlite":
         return address
-    return address.update_query_dict({"options": f"{address.query.get('options', '')} {IDLE_MAX}".strip()})
+    # Whatever is asked in no workspace's name finds nothing but the queue.
+    inside = f"-c search_path={queue.SCHEMA}" if WORKSPACE_KEY in address.query else address.query.get("options", "")
+    return address.difference_update_query([WORKSPACE_KEY]).update_query_dict({"options": f"{inside} {IDLE_MAX}"})
+
+
+def _prepare_pool(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.info.pop(queue.WOKEN, None)
+        workspace = workspace_of(connection)
+        assert workspace, "a connection of the workspaces is in one of them"
+        # Until the transaction's end: the next one may be another workspace's.
+        connection.exec_driver_sql(f"SET LOCAL search_path = {_schema(workspace)}, {queue.SCHEMA}")
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -13,6 +13,12 @@ def is_postgresql(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+def workspace_of(connection: Connection) -> str:
+    """The workspace whose schema of PostgreSQL this connection is in; empty at home, and in a file of SQLite."""
+    workspace: str = connection.get_execution_options().get("scrumbut_workspace", "")
+    return workspace
+
+
 def insert(connection: Connection, table: Table) -> Any:
     """An insert that knows `on_conflict_do_nothing` and `on_conflict_do_update`, for this connection's database.
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, exists, func, or_, select, update
 
+from store import queue
 from store.tables import message
 from store.tables import outbox as table
 
@@ -89,8 +90,10 @@ def put(
 ) -> int:
     """Add an effect; returns its id. Effects of one target are delivered in the order they were put."""
     values = {"key": uuid4().hex, "target": target, "kind": kind, "payload": dict(payload), "state": PENDING}
-    start = {"attempt": 0, "created_at": now, "not_before": not_before or now, "resent": False}
+    not_before = not_before or now
+    start = {"attempt": 0, "created_at": now, "not_before": not_before, "resent": False}
     key = connection.execute(table.insert().values(**values, **start)).inserted_primary_key
+    queue.wake(connection, not_before - now)
     return int(key[0]) if key else 0
 
 
@@ -264,6 +267,7 @@ def overtaken_by(connection: Connection, row: Row) -> int | None:
 
 def _judged(connection: Connection, id_: int, **values: Any) -> bool:
     stuck = (table.c.id == id_, table.c.state.in_(STUCK))
+    queue.wake(connection)
     return connection.execute(update(table).where(*stuck).values(**values).returning(table.c.id)).first() is not None
 
 
@@ -278,6 +282,7 @@ def revive(connection: Connection, target: str, now: datetime) -> int:
     anew; returns how many rows. What may have arrived stays as it is."""
     below = or_(table.c.target == target, table.c.target.startswith(f"{target}:"))
     behind = and_(table.c.state == PENDING, table.c.attempt == 0)
+    queue.wake(connection)
     revived = update(table).where(below, or_(table.c.state == DEAD, behind))
     revived = revived.values(state=PENDING, not_before=now, created_at=now, error="")
     return len(connection.execute(revived.returning(table.c.id)).all())

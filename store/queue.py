@@ -11,10 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from store.dialect import insert, is_postgresql
+from store.dialect import insert, is_postgresql, workspace_of
 from store.tables import EPOCH, queue_migration
 from store.tables import task as table
 
+SCHEMA = "scrumbut_queue"  # of PostgreSQL, for the queue that workspaces have in common
+WOKEN = "scrumbut_woken"  # noted of a connection in whose transaction the outbox is already sure to be looked at
 SLICE = 2_000  # rows of one delete
 WAITING, WORKING, FAILED = "waiting", "working", "failed"
 # What another version handed over: no later attempt would know it either.
@@ -80,6 +82,15 @@ def defer_all(connection: Connection, works: Sequence[Work], now: datetime) -> N
         shared_queue.defer_all(connection, [(work.queue, work.name, work.args) for work in works])
     else:
         connection.execute(insert(connection, table).on_conflict_do_nothing(), [_row(work, now) for work in works])
+
+
+def wake(connection: Connection, after: timedelta = timedelta(0)) -> None:
+    """See that the outbox is looked at when this transaction is committed, or then. Only where many workspaces have
+    workers in common, for these look into none unasked."""
+    if workspace_of(connection):
+        from store import shared_queue
+
+        shared_queue.defer_delivery(connection, POST, after)
 
 
 def _row(work: Work, now: datetime) -> dict[str, Any]:
@@ -215,10 +226,12 @@ def upgrade(connection: Connection) -> None:
         return
     from store import shared_queue
 
-    applied = set(connection.scalars(select(queue_migration.c.name)))
-    new = sorted(shared_queue.upgrade(connection, applied) - applied)
-    if new:
-        connection.execute(queue_migration.insert(), [{"name": name} for name in new])
+    with shared_queue.within(connection):
+        queue_migration.create(connection, checkfirst=True)
+        applied = set(connection.scalars(select(queue_migration.c.name)))
+        new = sorted(shared_queue.upgrade(connection, applied) - applied)
+        if new:
+            connection.execute(queue_migration.insert(), [{"name": name} for name in new])
     left = connection.execute(select(table).where(table.c.state != FAILED).order_by(table.c.id)).mappings()
     for row in left.all():
         defer(connection, row["key"], row["name"], row["args"], row["created_at"])

@@ -1,14 +1,19 @@
 """The queue of many replicas: procrastinate on PostgreSQL. The rest of the product knows it through `store.queue`.
 
 A task may run twice: a replica that was killed, paused or cut off loses its tasks to the others after the stall time.
+The workspaces of one PostgreSQL have one queue in common, each task with its workspace's id among its arguments; the
+home has one of its own. Questions are answered for the connection's workspace alone.
 """
 
 import asyncio
 import logging
+import math
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import procrastinate
@@ -19,7 +24,8 @@ from procrastinate import exceptions, jobs, manager, schema
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Connection, text
 
-from store.queue import UNKNOWN
+from store.dialect import workspace_of
+from store.queue import SCHEMA, UNKNOWN, WOKEN
 
 log = structlog.get_logger(__name__)
 # Its own messages quote a task's arguments, which people wrote; what matters of them is said below.
@@ -30,6 +36,13 @@ AGAIN_S = 1.0  # before a worker that ended begins anew
 CONNECTIONS = 10  # of a replica's workers: each listens on one
 PATIENCE_S = 60  # how long the end of a task waits for a database that is away
 # One replica at a time looks for stalled tasks, of each workspace's own schema.
+DELIVERY = "deliver_outbox"  # the task that looks at a workspace's outbox
+OURS = "coalesce(args ->> 'workspace', '') = :workspace"
+FAIR_MOST = 1_000  # of what a workspace has waiting, from which on more does not set it further back
+NO_DELIVERY = f"task_name <> '{DELIVERY}'"  # what the outbox knows by itself
+INDEX = """
+CREATE INDEX scrumbut_jobs_workspace ON procrastinate_jobs ((coalesce(args ->> 'workspace', ''))) WHERE status = 'todo'
+"""
 RESCUE = "SELECT pg_try_advisory_xact_lock(hashtext('scrumbut rescue'), hashtext(current_schema()))"
 
 Work = Callable[[Mapping[str, Any]], None]
@@ -41,58 +54,104 @@ _giver = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 def defer(connection: Connection, key: str, queue: str, name: str, args: Mapping[str, Any]) -> bool:
     """Hand work over within the caller's transaction; False when a task of that key waits or is worked on already."""
     known = text("SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = :key AND status IN ('todo', 'doing')")
-    if connection.execute(known, {"key": key}).first() is not None:
+    lock = f"{workspace_of(connection)}{key}"
+    if connection.execute(known, {"key": lock}).first() is not None:
         return False
-    try:
-        with connection.begin_nested():
-            _defer(connection, [_job(queue, name, args, key)])
-    except exceptions.AlreadyEnqueued:
-        return False
-    return True
+    return _defer_once(connection, _Work(queue, name, args, lock))
 
 
 def defer_all(connection: Connection, works: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
     """Hand over work that is known to be new, as (queue, name, args)."""
     if works:
-        _defer(connection, [_job(*work) for work in works])
+        _defer(connection, [_Work(*work) for work in works])
 
 
-def _defer(connection: Connection, given: list[jobs.Job]) -> None:
+def defer_delivery(connection: Connection, queue: str, after: timedelta) -> None:
+    """See that the workspace's outbox is looked at, at once or then. At once it is a task for each transaction, for no
+    earlier one is sure to see what this one puts; later, one for each second."""
+    if after <= timedelta(0):
+        if not connection.info.get(WOKEN):
+            connection.info[WOKEN] = True
+            _defer(connection, [_Work(queue, DELIVERY, {})])
+        return
+    (now,) = connection.execute(text("SELECT now()")).one()
+    second = math.ceil((now + after).timestamp())
+    lock = f"{workspace_of(connection)}{DELIVERY}:{second}"
+    _defer_once(connection, _Work(queue, DELIVERY, {}, lock, datetime.fromtimestamp(second, UTC)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    queue: str
+    name: str
+    args: Mapping[str, Any]
+    lock: str | None = None
+    at: datetime | None = None
+
+
+def _defer_once(connection: Connection, work: _Work) -> bool:
+    try:
+        with connection.begin_nested():
+            _defer(connection, [work])
+    except exceptions.AlreadyEnqueued:
+        return False
+    return True
+
+
+def _defer(connection: Connection, works: Sequence[_Work]) -> None:
+    """Among workspaces, those take turns: a task stands as far back as its own workspace has tasks in front of it."""
+    workspace = workspace_of(connection)
+    before = count_waiting(connection, FAIR_MOST) if workspace else 0
+    own = {"workspace": workspace} if workspace else {}
+    given = [
+        jobs.Job(
+            id=None,
+            queue=work.queue,
+            lock=None,
+            queueing_lock=work.lock,
+            task_name=work.name,
+            task_kwargs={**work.args, **own},
+            priority=-(before + place) if workspace else 0,
+            scheduled_at=work.at,
+        )
+        for place, work in enumerate(works)
+    ]
     _giver.job_manager.batch_defer_jobs(given, connection=connection.connection.driver_connection)
-
-
-def _job(queue: str, name: str, args: Mapping[str, Any], key: str | None = None) -> jobs.Job:
-    return jobs.Job(id=None, queue=queue, lock=None, queueing_lock=key, task_name=name, task_kwargs=dict(args))
 
 
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many tasks are in each of procrastinate's states."""
-    return dict(connection.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1")).all())
+    query = f"SELECT status::text, count(*) FROM procrastinate_jobs WHERE {OURS} AND {NO_DELIVERY} GROUP BY 1"
+    return dict(connection.execute(text(query), _ours(connection)).all())
 
 
 def load_waiting(connection: Connection) -> list[tuple[str, str, dict[str, Any]]]:
     """Key, name and arguments of all that is not done yet."""
     query = "SELECT coalesce(queueing_lock, 'moved:' || id), task_name, args FROM procrastinate_jobs "
-    rows = connection.execute(text(query + "WHERE status IN ('todo', 'doing') ORDER BY id"))
+    which = f"WHERE status IN ('todo', 'doing') AND {OURS} AND {NO_DELIVERY} ORDER BY id"
+    rows = connection.execute(text(query + which), _ours(connection))
     return [(key, name, args) for key, name, args in rows]
 
 
 def count_waiting(connection: Connection, most: int) -> int:
     """How many tasks wait, counted up to that many."""
-    query = "SELECT count(*) FROM (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' LIMIT :most) AS part"
-    return connection.scalar(text(query), {"most": most}) or 0
+    some = f"SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND {OURS} LIMIT :most"
+    query = text(f"SELECT count(*) FROM ({some}) AS part")
+    return connection.scalar(query, {"most": most, **_ours(connection)}) or 0
 
 
 def is_ready(connection: Connection) -> bool:
     """Whether a task waits that may be worked on at once."""
-    ready = "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now() LIMIT 1"
-    return connection.execute(text(ready)).first() is not None
+    ready = f"status = 'todo' AND coalesce(scheduled_at, now()) <= now() AND {OURS}"
+    query = text(f"SELECT 1 FROM procrastinate_jobs WHERE {ready} LIMIT 1")
+    return connection.execute(query, _ours(connection)).first() is not None
 
 
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest waiting task may be worked on; a time long past for one that may be at once."""
-    query = "SELECT min(coalesce(scheduled_at, 'epoch')) FROM procrastinate_jobs WHERE status = 'todo'"
-    due: datetime | None = connection.scalar(text(query))
+    which = f"status = 'todo' AND {OURS} AND {NO_DELIVERY}"
+    query = text(f"SELECT min(coalesce(scheduled_at, 'epoch')) FROM procrastinate_jobs WHERE {which}")
+    due: datetime | None = connection.scalar(query, _ours(connection))
     return due
 
 
@@ -100,9 +159,26 @@ def drop_failed(connection: Connection, before: datetime | None = None, naming: 
     """Delete tasks that were given up: those where nothing happened since `before`, or whose arguments have a word."""
     recent = "EXISTS (SELECT 1 FROM procrastinate_events WHERE job_id = procrastinate_jobs.id AND at >= :before)"
     which = f"NOT {recent}" if before else "position(:naming IN args::text) > 0"
-    deleted = f"DELETE FROM procrastinate_jobs WHERE status = 'failed' AND {which} RETURNING id"
+    deleted = f"DELETE FROM procrastinate_jobs WHERE status = 'failed' AND {OURS} AND {which} RETURNING id"
     given = {"before": before} if before else {"naming": naming}
-    return len(connection.execute(text(deleted), given).all())
+    return len(connection.execute(text(deleted), given | _ours(connection)).all())
+
+
+def _ours(connection: Connection) -> dict[str, str]:
+    return {"workspace": workspace_of(connection)}
+
+
+@contextmanager
+def within(connection: Connection) -> Iterator[None]:
+    """In the schema of the queue, which the workspaces have in common; at home it is the home's own."""
+    if not workspace_of(connection):
+        yield
+        return
+    (path,) = connection.execute(text("SELECT current_setting('search_path')")).one()
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
+    yield
+    connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": path})
 
 
 def upgrade(connection: Connection, applied: set[str]) -> set[str]:
@@ -112,6 +188,7 @@ def upgrade(connection: Connection, applied: set[str]) -> set[str]:
     there = connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is not None
     if not there:
         _run(connection, schema.SchemaManager.get_schema())
+        _run(connection, INDEX)
     elif applied:
         for name in sorted(files.keys() - applied):
             _run(connection, files[name].read_text(encoding="utf-8"))
@@ -199,7 +276,8 @@ class SharedWorkers:
         """End after the work in hand; False when that takes longer, and is left to the other replicas."""
         self._stopped.set()
         if self._loop is not None and self._wake is not None:
-            self._loop.call_soon_threadsafe(self._wake.set)
+            with suppress(RuntimeError):  # it may have ended already
+                self._loop.call_soon_threadsafe(self._wake.set)
         self._thread.join(patience_s)
         return not self._thread.is_alive()
 

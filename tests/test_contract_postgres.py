@@ -187,7 +187,7 @@ def test_no_verb_of_one_workspace_reaches_another_in_the_same_database(
     workspaces.test_no_verb_of_one_workspace_sees_or_changes_anything_of_another(town)
     with town.home.database.read() as connection:
         schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scrumbut%' ORDER BY 1"
-        assert list(connection.scalars(text(schemas))) == ["scrumbut_t0alpha", "scrumbut_t0beta"]
+        assert list(connection.scalars(text(schemas))) == ["scrumbut_queue", "scrumbut_t0alpha", "scrumbut_t0beta"]
         assert connection.scalar(text("SELECT count(*) FROM experiment")) == 0, "the home's own tables stay empty"
 
 

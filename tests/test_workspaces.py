@@ -164,7 +164,7 @@ def make_town(tmp_path: Path) -> Iterator[Callable[..., Town]]:
                 settings = settings.model_copy(update={"database": database})
             home = open_services(settings, clock)
             running.callback(home.database.close)
-            workspaces = Workspaces(settings, home, lambda *_: None)
+            workspaces = Workspaces(settings, home)
             running.callback(workspaces.close)
             endpoint = SlackEndpoint(None, settings.slack.signing_secret.get_secret_value(), workspaces.app_of)
             ways = [*Installing(home, lambda _: workspaces.refresh()).routes(), *workspaces.routes()]

@@ -45,17 +45,27 @@ class Schedule:
 class Agenda:
     """When each schedule is due next, in memory: thousands of them are too many to be asked at every beat.
 
-    `load` gives the schedules, `version` something that differs once these changed.
+    `load` gives the schedules, `version` something that differs once these changed, which is asked every `look`.
     """
 
     def __init__(
-        self, services: Services, load: Callable[[], Sequence[Schedule]], version: Callable[[], object]
+        self,
+        services: Services,
+        load: Callable[[], Sequence[Schedule]],
+        version: Callable[[], object],
+        look: timedelta = LOOK,
     ) -> None:
-        self._services, self._load, self._version = services, load, version
+        self._services, self._load, self._version, self._look = services, load, version, look
         self._next: list[tuple[datetime, int]] = []  # a heap of due times, and whose they are
         self._schedules: Sequence[Schedule] = ()
         self._known: object = None
         self._swept_at = self._looked_at = self._now = NEVER
+
+    def has_news(self, now: datetime) -> bool:
+        """Whether a tick would find something to do, or has to look."""
+        if not self._now <= now < min(self._swept_at + SWEEP, self._looked_at + self._look):
+            return True
+        return bool(self._next) and self._next[0][0] <= now
 
     def tick(self) -> int:
         """Hand over what came due; returns how many there were. After an error the next call asks for everything."""
@@ -73,7 +83,7 @@ class Agenda:
             raise
 
     def _changed(self, now: datetime) -> bool:
-        if now - self._looked_at < LOOK:
+        if now - self._looked_at < self._look:
             return False
         self._looked_at = now
         return self._version() != self._known

@@ -163,11 +163,17 @@ class ReportPlan:
         return str(self.number) if self.number else f"{self.name}-{self.audience}"
 
 
+def nobody_else(workspace: str) -> "Services | None":
+    """There is no other workspace here. Raises LookupError."""
+    raise LookupError(f"{workspace} is not served here")
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a flow may use, of one workspace. `messenger`, `mailer` and `tracker` are None where Slack, mail or
     Jira is not configured, `installer` where no other workspace may install the app. `leave` is told when the app was
-    taken out of this one; `persons` and `addresses` say how often each may ask."""
+    taken out of this one; `persons` and `addresses` say how often each may ask; `neighbour` finds what serves another
+    workspace with the same queue, None where that has left."""
 
     database: Database
     now: Callable[[], datetime]
@@ -195,6 +201,7 @@ class Services:
     queue_limit: int = 1_000
     persons: Pace = field(default_factory=Pace)
     addresses: Pace = field(default_factory=Pace)
+    neighbour: Callable[[str], "Services | None"] = nobody_else
 
 
 @dataclass(frozen=True, slots=True)
