@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,15 +17,20 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bench.measured import Measured
+from bot.clock import machine_clock
+from bot.config import load_settings
 from bot.flows.deliver_outbox import deliver_all
 from bot.flows.run_due import Agenda, Schedule
 from bot.flows.services import Services
-from bot.schedule import start_clock
+from bot.schedule import jitter_of, start_clock
+from bot.wiring import open_services
+from bot.workspaces import Workspaces
 from integrations.slack import SlackClient
 from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from store import outbox, tables
-from store.database import open_database
+from store.database import Database, WorkspaceDatabases, open_database
+from store.installations import Installation, Tokens, save_installation
 from tests import postgres
 from tests.test_bot_serve import healthy
 
@@ -32,6 +38,20 @@ MINUTE, EPOCH = timedelta(minutes=1), datetime(1970, 1, 1, tzinfo=UTC)
 ALONE, TOGETHER = 5_000, 10_000  # schedules, each due once a minute
 SPAN_S, WARM_S = 70, 10
 POSTS = 200
+WORKSPACES, EACH = 1_000, 10  # and the schedules of each
+MANY = """
+[slack]
+signing_secret = "0123456789abcdef0123456789abcdef"
+client_id = "1.2"
+client_secret = "shh"
+distributed = true
+[web]
+public_url = "http://scrumbut.example"
+[security]
+encryption_keys = ["nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"]
+[database]
+url = "{url}"
+"""
 IDLE = """
 [web]
 port = {port}
@@ -45,7 +65,9 @@ def clockwork(folder: Path, running: ExitStack) -> Iterator[Measured]:
     yield from _alone(folder)
     found = postgres.binaries()
     if found:
-        yield from _together(postgres.fresh_database(running.enter_context(postgres.running(found))))
+        server = running.enter_context(postgres.running(found))
+        yield from _together(postgres.fresh_database(server))
+        yield from _many_workspaces(folder, postgres.fresh_database(server))
     yield from _posts(folder, running)
     yield _idle(folder)
 
@@ -80,10 +102,19 @@ def _tick(url: str, count: int, span_s: float) -> float:
 
 def _late(url: str) -> tuple[float, int]:
     """The 99th percentile of how late an occurrence was written down, in seconds, and how many there are."""
-    with closing(open_database(url)) as database, database.read() as connection:
+    with closing(open_database(url)) as database:
+        late = _lateness(database)
+    return _p99(late), len(late)
+
+
+def _lateness(database: Database) -> list[float]:
+    with database.read() as connection:
         rows = connection.execute(select(tables.occurrence.c.due_at, tables.occurrence.c.made_at)).all()
-    late = sorted((made_at - due_at).total_seconds() for due_at, made_at in rows)
-    return late[math.ceil(0.99 * len(late)) - 1], len(late)
+    return [(made_at - due_at).total_seconds() for due_at, made_at in rows]
+
+
+def _p99(late: list[float]) -> float:
+    return sorted(late)[math.ceil(0.99 * len(late)) - 1]
 
 
 def _alone(folder: Path) -> Iterator[Measured]:
@@ -101,6 +132,50 @@ def _together(url: str) -> Iterator[Measured]:
     late, count = _late(url)
     yield _absolute(f"{TOGETHER:,} schedules a minute on two replicas, lateness p99, s ({count:,} ticks)", late, 2)
     yield _absolute("the share of a core each took, %", 100 * max(shares), 100)
+
+
+def _many_workspaces(folder: Path, url: str) -> Iterator[Measured]:
+    """Two replicas' clocks over a thousand workspaces, each in a schema of its own."""
+    config = folder / "many.toml"
+    config.write_text(MANY.format(url=url))
+    home = open_services(load_settings(config), machine_clock)
+    assert home.installer is not None
+    ids = [f"T{n:04}BENCH" for n in range(WORKSPACES)]
+    with closing(home.database) as database, database.write() as connection:
+        for id_ in ids:
+            installed = Installation(id_, id_, "", id_, "U0BOT", "", "U0ANA", EPOCH)
+            save_installation(connection, home.installer.vault, installed, Tokens(f"xoxb-{id_}"))
+    with closing(WorkspaceDatabases(url)) as databases:
+        with ThreadPoolExecutor(2) as pool:
+            opened = list(pool.map(databases.open, ids))  # their tables are made before anything is measured
+        with multiprocessing.get_context("spawn").Pool(2) as replicas:
+            told = replicas.starmap(_tick_all, [(config, SPAN_S)] * 2)
+        late = [one for database in opened for one in _lateness(database)]
+    name = f"{WORKSPACES:,} workspaces x {EACH} schedules a minute on two replicas"
+    yield _absolute(f"{name}, lateness p99, s ({len(late):,} ticks)", _p99(late), 2)
+    yield _absolute("the share of a core each took, %", 100 * max(share for share, _ in told), 100)
+    yield _absolute("the memory of each, MB", max(megabytes for _, megabytes in told), 1_000)
+
+
+def _tick_all(config: Path, span_s: float) -> tuple[float, float]:
+    """Tick for all workspaces that long; returns the share of a core it took, and the memory in megabytes."""
+    settings = load_settings(config)
+    home = open_services(settings, machine_clock)
+    with closing(home.database), closing(Workspaces(settings, home, schedules=_few)) as workspaces:
+        clock = start_clock(workspaces.tick)
+        while len(workspaces.all_services()) < WORKSPACES:
+            time.sleep(0.5)
+        time.sleep(WARM_S)
+        before, began = time.process_time(), time.monotonic()
+        time.sleep(span_s)
+        share = (time.process_time() - before) / (time.monotonic() - began)
+        clock.shutdown()
+        return share, _megabytes("self")
+
+
+def _few(services: Services, _: timedelta) -> list[Schedule]:
+    names = [f"{services.database.workspace}:{n}" for n in range(EACH)]
+    return [_schedule(name, jitter_of(name, MINUTE)) for name in names]
 
 
 def _posts(folder: Path, running: ExitStack) -> Iterator[Measured]:
@@ -133,10 +208,14 @@ def _idle(folder: Path) -> Measured:
         while not healthy(f"http://127.0.0.1:{port}"):
             time.sleep(0.2)
         time.sleep(WARM_S)
-        lines = Path(f"/proc/{idle.pid}/status").read_text().splitlines()
+        megabytes = _megabytes(str(idle.pid))
         idle.terminate()
-    megabytes = int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
     return Measured("memory of an idle replica, MB", megabytes, megabytes, 1.0, "MB", None, 1, True)
+
+
+def _megabytes(process: str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def _absolute(name: str, ours: float, most: float) -> Measured:

@@ -29,7 +29,7 @@ NOT_BEGUN = "This was not begun here, was ended already, or took too long. Begin
 class Installing:
     """The two pages of an installing; `installed` is told of each workspace."""
 
-    def __init__(self, services: Services, installed: Callable[[Installation], None]) -> None:
+    def __init__(self, services: Services, installed: Callable[[Installation], object]) -> None:
         assert services.installer is not None
         self._services, self._installer, self._installed = services, services.installer, installed
         self._trip = RoundTrip(services, "install", "/slack")

@@ -185,15 +185,17 @@ TASKS: Mapping[str, Callable[[Services, Mapping[str, Any]], None]] = {
 
 
 def begin_work(services: Services) -> None:
-    """What a start has to see to: work that was in hand when the last process ended, and nobody's role, no webhook and
-    nothing in the outbox waits for the clock."""
+    """What a start has to see to: work that was in hand when the last process ended, and nobody's role and no webhook
+    waits for the clock."""
+    wanted = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
+    at_once = [task for task, is_wanted in wanted.items() if is_wanted]
+    if services.database.is_shared and not at_once:
+        return
     with services.database.write() as connection:
         if not services.database.is_shared:
             queue.release_all(connection, services.now())
-        at_once = {"refresh_groups": services.roles.groups, "keep_webhook": services.webhook}
-        for task in (task for task, wanted in at_once.items() if wanted):
+        for task in at_once:
             queue.defer(connection, f"{task}:{services.now().isoformat()}", task, {}, services.now())
-        queue.wake(connection)
 
 
 def work_once(services: Services, without: Collection[str] = ()) -> bool:

@@ -4,9 +4,9 @@ serves them, so that a thousand cost little more than what they have to do.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from threading import Event, RLock
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from backlog.cadence import read_span
 from bot.config import ConfigError, Settings
-from bot.flows.run_due import NEVER, Agenda
+from bot.flows.run_due import NEVER, Agenda, Schedule
 from bot.flows.services import Services
 from bot.jira_endpoint import JiraEndpoint
 from bot.schedule import schedules_of, schedules_version
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 REFRESH = timedelta(seconds=2)  # how long a workspace that another replica let in may wait
+AGAIN = timedelta(minutes=1)  # before one that could not be opened is tried again, unless somebody asks for it
+OPENED_MOST = 20  # at one beat, so that the clock of those already open goes on
 LOOK = timedelta(seconds=15)  # how long a schedule that another replica was told may go unseen: each look is a question
+
+
+LoadSchedules = Callable[[Services, timedelta], Sequence[Schedule]]
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,15 @@ class Workspaces:
     """All that installed the app, but the one at home. With `works` they have workers in this process: on PostgreSQL
     these are its own, on SQLite whoever works at home works for them too."""
 
-    def __init__(self, settings: Settings, home: Services, works: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, home: Services, works: bool = False, schedules: LoadSchedules = schedules_of
+    ) -> None:
         assert home.installer is not None
-        self._settings, self._home, self._works = settings, home, works
+        self._settings, self._home, self._works, self._schedules = settings, home, works, schedules
         self._databases = WorkspaceDatabases(settings.database.url)
         self._opened: dict[str, Opened] = {}
         self._lock = RLock()
+        self._refused: dict[str, datetime] = {}  # those that could not be opened, and when to try again
         self._refreshed_at = NEVER
         self._stopped = Event()
         self._workers: SharedWorkers | None = None
@@ -82,9 +90,8 @@ class Workspaces:
     def tick(self) -> None:
         """Hand over what came due in any of them; one that fails keeps no other waiting."""
         now = self._home.now()
-        if not self._refreshed_at <= now < self._refreshed_at + REFRESH:
+        if not self._refreshed_at <= now < self._refreshed_at + REFRESH and self.refresh(OPENED_MOST):
             self._refreshed_at = now
-            self.refresh()
         due = [opened for opened in list(self._opened.values()) if opened.agenda.has_news(now)]
         # In an order of its own, so that of two replicas each finds half of it done by the other.
         random.shuffle(due)
@@ -96,14 +103,19 @@ class Workspaces:
             except Exception:
                 log.exception("tick failed", workspace=opened.installed.id)  # the next one makes up for it
 
-    def refresh(self) -> None:
-        """Open what was installed and close what has gone, here or in another process."""
+    def refresh(self, most: int | None = None) -> bool:
+        """Open what was installed, at most that many, and close what has gone, here or in another process; whether all
+        are open now."""
         with self._home.database.read() as connection:
             known = {one.id: one for one in load_installations(connection) if one.gone_at is None}
         for id_ in [id_ for id_, opened in self._opened.items() if known.get(id_) != opened.installed]:
             self._close(id_)
-        for id_ in known.keys() - self._opened.keys() - {self._settings.slack.home}:
+        now = self._home.now()
+        waiting = {id_ for id_, until in self._refused.items() if until > now}
+        shut = sorted(known.keys() - self._opened.keys() - waiting - {self._settings.slack.home})
+        for id_ in shut[:most]:
             self._open(known[id_])
+        return len(shut) <= (most or len(shut))
 
     def app_of(self, enterprise: str, team: str) -> App | None:
         """The Slack app of the workspace that a request comes from; None for the one at home, and for none of ours."""
@@ -167,10 +179,13 @@ class Workspaces:
                 settings, services = open_workspace(self._settings, self._home, installed, self._databases.open)
             except ConfigError as error:  # one that cannot be opened keeps no other from its work
                 log.error("workspace not opened", workspace=installed.id, why=str(error))
+                self._refused[installed.id] = self._home.now() + AGAIN
                 return
             services = replace(services, neighbour=self.find_services)
             every = read_span(settings.sync.every)
-            agenda = Agenda(services, lambda: schedules_of(services, every), lambda: schedules_version(services), LOOK)
+            agenda = Agenda(
+                services, lambda: self._schedules(services, every), lambda: schedules_version(services), LOOK
+            )
             begin_work(services)
             self._opened[installed.id] = Opened(installed, settings, services, agenda)
             if self._works and self._workers is None and services.database.is_shared:

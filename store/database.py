@@ -82,6 +82,11 @@ class Database:
         with self._turn, self._writer.begin() as connection:
             yield connection
 
+    def is_current(self) -> bool:
+        """Whether its tables are this version's."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == _revisions()[0]
+
     def upgrade(self) -> None:
         """Bring the schema to this version. Raises DatabaseError for a schema that a newer version wrote."""
         with self.write() as connection:
@@ -230,7 +235,9 @@ class WorkspaceDatabases:
         with self._lock:
             if self._pool is None and make_url(url).get_backend_name() != "sqlite":
                 self._pool = _open_engine(url)
-        return open_database(url, self._pool)
+                return open_database(url, self._pool)  # with the queue, which is the same for all
+        database = open_unchanged(url, self._pool) if self._pool else None
+        return database if database and database.is_current() else open_database(url, self._pool)
 
     def close(self) -> None:
         """Give back all connections."""

@@ -37,6 +37,7 @@ def copy_database(source: Database, target: Database, step: Callable[[int], obje
         waiting = queue.load_waiting(old)
         for work, since in waiting:
             queue.defer(new, work.key, work.name, work.args, since)
+        queue.wake(new)
         step(len(waiting))
         for experiment in load_experiments(new):
             remember(new, experiment)

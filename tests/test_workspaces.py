@@ -1,6 +1,7 @@
 """Several workspaces in one process: each installs the app, and sees nothing of the others."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,7 +27,7 @@ from bot.slack.endpoint import SlackEndpoint
 from bot.verbs import exp
 from bot.web import open_web
 from bot.wiring import open_services
-from bot.work import run_until_settled
+from bot.work import Turns, Workers, run_until_settled
 from bot.workspaces import Workspaces
 from integrations.http import IntegrationError
 from sandbox.jira import JiraSandbox
@@ -34,6 +35,7 @@ from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import Ack, SlackEdge
 from sandbox.slack_workspaces import SlackWorkspaces
+from store import outbox
 from store.database import DatabaseError, workspace_url
 from store.goals import add_goal
 from store.installations import SealBroken, claim_renewal, load_installations, load_tokens, seal_anew
@@ -423,6 +425,47 @@ def leave(town: Town, team: str, kind: str = "app_uninstalled") -> None:
     body = {"type": kind} | ({"tokens": {"bot": ["U0BOT"], "oauth": []}} if kind == "tokens_revoked" else {})
     assert town.edge(team).event(body)[0].status == 200
     town.workspaces.refresh()
+
+
+def test_a_workspace_whose_work_hangs_keeps_no_other_waiting(town: Town) -> None:
+    """Forty reports are asked for in the one, and its Slack takes each answer only after a time-out."""
+    slow, quick = town.slack.workspaces[ALPHA], town.slack.workspaces[BETA]
+    slow.faults.add("commands", "hang_before", times=1_000, seconds=60)
+    for _ in range(40):
+        town.edge(ALPHA).command("report preview weekly")
+    workers = Workers(town.home, others=town.workspaces.all_services)
+    workers.start()
+    town.edge(BETA).command("report preview weekly")
+    wait_for(lambda: "Weekly report" in json.dumps([_text(e.message) for e in quick.ephemerals]))
+    services = town.workspaces.services_of(ALPHA)
+    with services.database.read() as connection:
+        assert sum(outbox.count_by_state(connection).values()) > 0
+        assert "sent" not in outbox.count_by_state(connection), "the other one still waits for its first"
+    workers.stop(0.1)
+
+
+def test_of_the_threads_one_is_left_for_others_whatever_a_workspace_waits_for(town: Town) -> None:
+    alpha, beta = (town.workspaces.services_of(team) for team in (ALPHA, BETA))
+    released, at_work, done = threading.Event(), threading.Semaphore(0), list[Services]()
+
+    def step(services: Services) -> bool:
+        at_work.release()
+        if services is alpha:
+            released.wait(10)
+        done.append(services)
+        return True
+
+    turns = Turns(lambda: (alpha, beta), 3)
+    threads = [threading.Thread(target=turns.take, args=(step,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert all(at_work.acquire(timeout=10) for _ in range(3)), "two wait for the one, the third has gone on"
+    threads[2].join(10)
+    assert done == [beta]
+    released.set()
+    for thread in threads:
+        thread.join()
+    assert done.count(alpha) == 2
 
 
 @pytest.mark.parametrize("kind", ["app_uninstalled", "tokens_revoked"])
