@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from backlog.errors import BacklogError
-from bot.flows.deliver_outbox import deliver_all, deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.drop_old import drop_all_old
 from bot.flows.forecast import keep_and_settle
 from bot.flows.keep_webhook import keep_webhook
@@ -153,9 +153,7 @@ def _drop_old(services: Services, args: Mapping[str, Any]) -> None:
 
 def _deliver(services: Services, args: Mapping[str, Any]) -> None:
     """A slice of the outbox; what is left, and what comes due later, is another task's."""
-    for _ in range(DELIVERIES_MOST):
-        if not deliver_next(services):
-            break
+    deliver_all(services, DELIVERIES_MOST)
     with services.database.write() as connection:
         due = outbox.next_due(connection, services.quiet)
         if due is not None:
@@ -347,7 +345,7 @@ class Workers:
 
         senders = DELIVERING if here is others else 1
         working, delivering = Turns(each, tasks + 1), Turns(each, senders)
-        steps = [partial(delivering.take, deliver_next)] * senders
+        steps = [partial(delivering.take, lambda services: deliver_all(services, DELIVERIES_MOST) > 0)] * senders
         if not self._shared:
             steps += [partial(working.take, work_once)] * tasks
             steps += [partial(working.take, partial(work_once, without=("poll_source",)))]

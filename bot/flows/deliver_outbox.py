@@ -71,28 +71,22 @@ class Delivery:
     then: Callable[[Connection, Services, Effect, Result], None] | None = None
 
 
-def deliver_all(services: Services) -> int:
-    """Deliver until nothing is due; returns how many attempts were made. What became of one is written down in the
-    transaction that claims the next: a commit that waits for the disk costs as much as a post."""
+def deliver_all(services: Services, most: int | None = None) -> int:
+    """Deliver until nothing is due, or that many times; returns how many attempts were made. What became of one is
+    written down in the transaction that claims the next: a commit that waits for the disk costs as much as a post."""
     attempts, effect = 0, _claim(services)
     while effect is not None:
         end = _attempt(services, effect)
+        attempts += 1
         with services.database.write() as connection:
             end(connection)
-            effect = _claim_wanted(connection, services)
-        attempts += 1
+            effect = None if attempts == most else _claim_wanted(connection, services)
     return attempts
 
 
 def deliver_next(services: Services) -> bool:
     """Deliver the next effect that is due, and no other; False when there is none."""
-    effect = _claim(services)
-    if effect is None:
-        return False
-    end = _attempt(services, effect)
-    with services.database.write() as connection:
-        end(connection)
-    return True
+    return deliver_all(services, most=1) > 0
 
 
 def _claim(services: Services) -> Effect | None:
