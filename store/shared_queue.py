@@ -35,7 +35,6 @@ POLL_S = 2.0  # how long new work waits where the listener is dead, as it is aft
 AGAIN_S = 1.0  # before a worker that ended begins anew
 CONNECTIONS = 10  # of a replica's workers: each listens on one
 PATIENCE_S = 60  # how long the end of a task waits for a database that is away
-# One replica at a time looks for stalled tasks, of each workspace's own schema.
 DELIVERY = "deliver_outbox"  # the task that looks at a workspace's outbox
 OURS = "coalesce(args ->> 'workspace', '') = :workspace"
 FAIR_MOST = 1_000  # of what a workspace has waiting, from which on more does not set it further back
@@ -43,6 +42,7 @@ NO_DELIVERY = f"task_name <> '{DELIVERY}'"  # what the outbox knows by itself
 INDEX = """
 CREATE INDEX scrumbut_jobs_workspace ON procrastinate_jobs ((coalesce(args ->> 'workspace', ''))) WHERE status = 'todo'
 """
+# One replica at a time looks for stalled tasks of each queue.
 RESCUE = "SELECT pg_try_advisory_xact_lock(hashtext('scrumbut rescue'), hashtext(current_schema()))"
 
 Work = Callable[[Mapping[str, Any]], None]
