@@ -187,13 +187,6 @@ def inspect_database(url: str) -> Schema:
         database.close()
 
 
-@cache
-def _revisions() -> tuple[str, frozenset[str]]:
-    """The newest revision of the schema, and all that this version knows."""
-    script = ScriptDirectory(str(MIGRATIONS))
-    return script.get_current_head() or "", frozenset(revision.revision for revision in script.walk_revisions())
-
-
 def _is_writable(database: Database) -> bool:
     try:
         with database.write() as connection:
