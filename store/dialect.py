@@ -1,11 +1,17 @@
 """The few statements that SQLAlchemy leaves to each database."""
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+
+# Kept until the transaction ends. Each workspace has a schema of its own, and waits for no other one.
+KEY = "hashtextextended(concat(current_schema(), ':', CAST(:what AS text)), 0)"
+ALONE, TOGETHER = text(f"SELECT pg_advisory_xact_lock({KEY})"), text(f"SELECT pg_advisory_xact_lock_shared({KEY})")
+MOMENT = "500ms"  # a click is answered within 3 s, even while a replica is paused within a transaction
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's code for a wait that took too long
 
 
 def is_postgresql(connection: Connection) -> bool:
@@ -48,7 +54,30 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) 
 def serialise(connection: Connection, what: str) -> None:
     """Let one transaction after the other do this; SQLite has one writer at a time anyway."""
     if is_postgresql(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(what.encode())})
+        connection.execute(ALONE, {"what": what})
+
+
+def take_part(connection: Connection, what: str) -> None:
+    """Do this beside any number of other transactions, none of which `others_ended` overlooks."""
+    if is_postgresql(connection):
+        connection.execute(TOGETHER, {"what": what})
+
+
+def others_ended(connection: Connection, what: str) -> bool:
+    """Whether all transactions that took part in this have ended, for which one may wait a moment; those that would
+    begin with it meanwhile wait behind us, and no longer."""
+    if not is_postgresql(connection):
+        return True
+    try:
+        with connection.begin_nested() as moment:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{MOMENT}'"))
+            serialise(connection, what)
+            moment.rollback()  # gives the lock back, and the time-out its old value
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
 
 
 def for_change(connection: Connection, query: Select[Any]) -> Select[Any]:

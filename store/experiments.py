@@ -43,6 +43,7 @@ from store.dialect import for_change, is_postgresql, serialise
 from store.memory import remember
 from store.tables import EPOCH, Instant, timeline
 from store.tables import experiment as table
+from store.timeline import add_entry
 
 WORDS = {"stage": Stage, "kind": Kind, "outcome": Outcome, "reason_code": ReasonCode, "decision": Decision}
 EVERYTHING = Wanted()
@@ -103,7 +104,7 @@ def add_experiment(connection: Connection, entry: Entry) -> Experiment:
     number = (connection.scalar(select(func.max(table.c.number))) or 0) + 1
     experiment = apply(Experiment(number, entry.text, entry.at, entry.who), entry)
     connection.execute(table.insert().values(**asdict(experiment)))
-    _add_entry(connection, experiment.key, entry)
+    add_entry(connection, experiment.key, entry)
     remember(connection, experiment)
     return experiment
 
@@ -118,14 +119,9 @@ def save_entry(connection: Connection, experiment: Experiment, entry: Entry) -> 
     after = apply(experiment, entry)
     changed = {**entry.changes, "updated_at": entry.at}
     connection.execute(update(table).where(table.c.number == experiment.number).values(**changed))
-    _add_entry(connection, experiment.key, entry)
+    add_entry(connection, experiment.key, entry)
     remember(connection, after)
     return after
-
-
-def _add_entry(connection: Connection, subject: str, entry: Entry) -> None:
-    row = {"subject": subject, "at": entry.at, "who": entry.who, "act": entry.act, "text": entry.text}
-    connection.execute(timeline.insert().values(**row, changes=dict(entry.changes)))
 
 
 def find_experiment(connection: Connection, key: str) -> Experiment:
@@ -329,9 +325,10 @@ def load_entries(connection: Connection, start: datetime, end: datetime) -> list
     return [(row["subject"], _entry(row)) for row in connection.execute(query).mappings()]
 
 
-def load_news(connection: Connection, after: int) -> list[tuple[int, str, Entry]]:
-    """All entries with a higher id than that, with their id and the key they belong to, oldest first."""
-    query = select(timeline).where(timeline.c.id > after).order_by(timeline.c.id)
+def load_news(connection: Connection, after: int, until: int) -> list[tuple[int, str, Entry]]:
+    """All entries with a higher id than `after`, up to `until`, with their id and the key they belong to, oldest
+    first."""
+    query = select(timeline).where(timeline.c.id > after, timeline.c.id <= until).order_by(timeline.c.id)
     return [(row["id"], row["subject"], _entry(row)) for row in connection.execute(query).mappings()]
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from backlog.errors import BacklogError, NotFound
+from backlog.experiment import Entry
 from backlog.goal import Answer3, Goal, Mark
 from backlog.snapshot import Move
 from store.tables import goal as table
 from store.tables import timeline
+from store.timeline import add_entry
 
 BY_KEY = select(table).where(table.c.key == bindparam("key"))  # asked at every look at an experiment
 
@@ -38,7 +40,7 @@ def add_goal(connection: Connection, goal: Goal) -> None:
             epic_key=goal.epic_key,
         )
     )
-    _add_entry(connection, goal.key, goal.created_at, goal.created_by, "created", goal.statement, {})
+    add_entry(connection, f"goal:{goal.key}", Entry(goal.created_at, goal.created_by, "created", goal.statement))
 
 
 def edit_goal(
@@ -54,15 +56,8 @@ def edit_goal(
     values = {name: _plain(value) for name, value in changes.items()}
     before = {name: _plain(getattr(goal, name)) for name in changes}
     connection.execute(update(table).where(table.c.key == goal.key).values(**values))
-    _add_entry(connection, goal.key, now, who, act, why, {"before": before, "after": values})
+    add_entry(connection, f"goal:{goal.key}", Entry(now, who, act, why, {"before": before, "after": values}))
     return find_goal(connection, goal.key)
-
-
-def _add_entry(
-    connection: Connection, key: str, at: datetime, who: str, act: str, text: str, changes: dict[str, Any]
-) -> None:
-    row = {"subject": f"goal:{key}", "at": at, "who": who, "act": act, "text": text, "changes": changes}
-    connection.execute(timeline.insert().values(**row))
 
 
 def find_goal(connection: Connection, key: str) -> Goal:
@@ -124,7 +119,7 @@ def load_moves(connection: Connection) -> dict[str, list[Move]]:
 
 def add_deployment(connection: Connection, key: str, who: str, now: datetime, version: str) -> None:
     """Remember that a version of the goal's model went to production."""
-    _add_entry(connection, key, now, who, "deployed", version, {})
+    add_entry(connection, f"goal:{key}", Entry(now, who, "deployed", version))
 
 
 def load_deployments(connection: Connection, key: str) -> list[tuple[datetime, str]]:

@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select, update
 
 from backlog.errors import NotFound
+from backlog.experiment import Entry
 from backlog.register import Answer, Registered
 from backlog.snapshot import Health, HealthCall, Risk
 from store.tables import risk as table
 from store.tables import timeline
+from store.timeline import add_entry
 
 TOLD = ("rule", "subject", "cause", "effect", "evidence", "owner", "action", "exposure")
 CALLED = "health"  # the act on a goal's timeline
@@ -66,16 +68,7 @@ def answer_risk(connection: Connection, number: int, answer: Answer, who: str, w
 
 def add_health_call(connection: Connection, goal: str, call: HealthCall) -> None:
     """Put a person's call onto the goal's timeline."""
-    changes = {"health": str(call.health)}
-    row = {
-        "subject": f"goal:{goal}",
-        "at": call.at,
-        "who": call.who,
-        "act": CALLED,
-        "text": call.why,
-        "changes": changes,
-    }
-    connection.execute(timeline.insert().values(**row))
+    add_entry(connection, f"goal:{goal}", Entry(call.at, call.who, CALLED, call.why, {"health": str(call.health)}))
 
 
 def load_health_calls(connection: Connection) -> dict[str, HealthCall]:

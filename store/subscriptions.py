@@ -3,19 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from backlog.quiet import QuietHours, read_quiet
 from backlog.subscription import Event, Reminded, Subscription, read_digest
 from store.dialect import insert
-from store.tables import preference, reminder, timeline
+from store.tables import preference, reminder
 from store.tables import subscription as table
 
 OWN = ("person", "channel", "goal", "experiment")  # one subscription each; asking again changes it
 QUIET = "quiet"
 DEFAULT_GOAL = "goal"
-
-LAST_ENTRY = select(func.max(timeline.c.id))
 
 
 def save_subscription(connection: Connection, subscription: Subscription) -> Subscription:
@@ -46,11 +44,6 @@ def delete_subscriptions(connection: Connection, ids: Iterable[int]) -> None:
 def mark_told(connection: Connection, ids: Iterable[int], told: int) -> None:
     """Remember up to which id of the timeline they were told."""
     connection.execute(update(table).where(table.c.id.in_(list(ids))).values(told=told))
-
-
-def last_entry_id(connection: Connection) -> int:
-    """The id of the latest line of any timeline; 0 for none."""
-    return connection.scalar(LAST_ENTRY) or 0
 
 
 def save_preference(connection: Connection, subject: str, name: str, value: str) -> None:

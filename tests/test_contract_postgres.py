@@ -9,27 +9,30 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from backlog import lifecycle
+from backlog.experiment import Entry
 from backlog.metric import Aggregation, Better, Metric
 from bot.flows.drop_old import drop_all_old
 from bot.flows.export_backlog import export_backlog
 from bot.flows.import_backlog import import_backlog
+from bot.flows.tell_subscribers import tell_subscribers
 from integrations.http import IntegrationError
 from integrations.sources.source import SourceConfig
 from integrations.sources.sql import Sql
 from store import queue
 from store.database import Database, open_database
-from store.experiments import add_experiment, find_experiment, load_timeline
+from store.experiments import add_experiment, find_experiment, load_timeline, save_entry
 from store.memory import search
 from store.tables import metadata
+from store.timeline import add_entry, last_entry_id, settled_until
 from tests import postgres
 from tests import test_bot_load as load
 from tests import test_flows_forget as forgetting
 from tests import test_store_readings as readings
 from tests import test_workspaces as workspaces
-from tests.conftest import CONFIG, TestClock, World
+from tests.conftest import CONFIG, TestClock, World, _text
 from tests.reading import read
 from tests.test_bot_upkeep import REVISIONS, contents
 from tests.test_bot_upkeep import run as run_command
@@ -125,6 +128,40 @@ def test_two_people_at_once_get_two_numbers(database: Database) -> None:
         thread.join()
     with database.read() as connection:
         assert sorted(search(connection, "idea", every_word=True)) == [*range(1, 9)]
+
+
+def test_subscribers_hear_of_an_act_that_ended_after_a_later_one(world: World) -> None:
+    for title in ("Slow", "Quick"):
+        world.type(f'new "{title}"')
+    world.type("subscribe everything notes", user="U0BEN")
+    database = world.services.database
+
+    def note(connection: Connection, key: str) -> None:
+        experiment = find_experiment(connection, key)
+        save_entry(connection, experiment, lifecycle.note(experiment, "U0ANA", world.clock.at, "words"))
+
+    with database.write() as slow:
+        note(slow, "EXP-1")
+        with database.write() as quick:
+            note(quick, "EXP-2")
+        world.clock.forward(minutes=2)
+        assert tell_subscribers(world.services) == 0, "the lower number is not to be seen yet"
+    assert tell_subscribers(world.services) == 1
+    world.settle()
+    (told,) = [_text(m) for c in world.slack.channels.values() if c.name == "@ben" for m in c.messages]
+    assert "Slow" in told
+    assert "Quick" in told
+
+
+def test_acts_go_on_beside_one_another_and_after_a_look_for_what_is_settled(world: World) -> None:
+    with world.services.database.write() as slow:
+        add_entry(slow, "goal:churn", Entry(NOW, "U0ANA", "edited"))
+        assert "EXP-1" in world.type('new "Beside it"')
+        with world.services.database.write() as looking:
+            assert settled_until(looking) is None
+            assert "EXP-2" in world.type('new "After the look"')
+    with world.services.database.write() as looking:
+        assert settled_until(looking) == last_entry_id(looking) == 3
 
 
 def test_a_backlog_moves_from_sqlite_to_postgresql_and_goes_on(

@@ -8,7 +8,7 @@ from backlog.aging import HISTORY_KEPT, LASTING_KEPT, OLDEST_OPEN, Ages, Lasting
 from bot.flows.services import Services
 from store.database import Database
 from store.experiments import finished_ages, open_ages
-from store.subscriptions import last_entry_id
+from store.timeline import last_entry_id
 
 
 @dataclass(frozen=True, slots=True)

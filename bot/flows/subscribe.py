@@ -15,20 +15,21 @@ from store.subscriptions import (
     DEFAULT_GOAL,
     QUIET,
     delete_subscriptions,
-    last_entry_id,
     load_preferences,
     load_subscriptions,
     save_preference,
     save_reminded,
     save_subscription,
 )
+from store.timeline import last_entry_id
 
 EVERYTHING = "everything"
 
 
 def subscribe(services: Services, caller: Caller, wanted: Subscription, scope: str) -> Subscription:
-    """Follow a scope (`goal:churn`, `EXP-12`, `everything`) from now on; following it again changes kinds and rhythm.
-    Raises NotFound for what does not exist, and BacklogError where there is nobody to tell."""
+    """Follow a scope (`goal:churn`, `EXP-12`, `everything`) from now on, acts under way at this moment left out;
+    following it again changes kinds and rhythm. Raises NotFound for what does not exist, and BacklogError where there
+    is nobody to tell."""
     if not wanted.channel and not SLACK_ID.fullmatch(caller.id):
         raise BacklogError(f'"{caller.id}" is nobody in Slack.', 'Name a channel to be told: --channel "#ml"')
     needs = Role.MEMBER if wanted.channel else Role.VIEWER

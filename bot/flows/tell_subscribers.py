@@ -24,6 +24,7 @@ from store.dialect import serialise
 from store.experiments import load_by_numbers, load_news, load_timeline_until
 from store.people import load_people
 from store.subscriptions import load_quiet_hours, load_subscriptions, mark_told
+from store.timeline import last_entry_id, settled_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,17 @@ class Due:
 def tell_subscribers(services: Services) -> int:
     """Put what is due into the outbox; returns how many messages there were."""
     with services.database.read() as connection:
-        if not _due(connection, services):
+        if not _due(connection, services, last_entry_id(connection)):
             return 0  # the common case takes no lock
     with services.database.write() as connection:
         serialise(connection, "subscriptions")
-        return sum(_tell(connection, services, due) for due in _due(connection, services))
+        until = settled_until(connection)
+        if until is None:
+            return 0  # an act is under way whose entry may go before those that are there: all are told next time
+        return sum(_tell(connection, services, due) for due in _due(connection, services, until))
 
 
-def _due(connection: Connection, services: Services) -> list[Due]:
+def _due(connection: Connection, services: Services, until: int) -> list[Due]:
     now, quiet = services.now(), load_quiet_hours(connection)
     found = []
     for subscription in load_subscriptions(connection):
@@ -58,10 +62,10 @@ def _due(connection: Connection, services: Services) -> list[Due]:
             is_due = is_digest_due(subscription, hours, now)
             if not is_due or ledger.has_occurred(connection, _name(subscription), period):
                 continue
-        until, news = _news(connection, subscription)
+        told, news = _news(connection, subscription, until)
         # What concerns nobody is passed over, so that the next look does not read it again.
-        if period or (until > subscription.told and (not news or is_told_now(news, hours, now))):
-            found.append(Due(subscription, news, until, period))
+        if period or (told > subscription.told and (not news or is_told_now(news, hours, now))):
+            found.append(Due(subscription, news, told, period))
     return found
 
 
@@ -69,8 +73,9 @@ def _name(subscription: Subscription) -> str:
     return f"digest:{subscription.id}"
 
 
-def _news(connection: Connection, subscription: Subscription) -> tuple[int, list[News]]:
-    entries = load_news(connection, subscription.told)
+def _news(connection: Connection, subscription: Subscription, until: int) -> tuple[int, list[News]]:
+    """Up to which id there is anything new, and what of it concerns the subscription."""
+    entries = load_news(connection, subscription.told, until)
     numbers = {int(subject.removeprefix("EXP-")) for _, subject, _ in entries if not subject.startswith(GOAL)}
     known = {experiment.key: experiment for experiment in load_by_numbers(connection, sorted(numbers))}
     news = []
@@ -78,8 +83,8 @@ def _news(connection: Connection, subscription: Subscription) -> tuple[int, list
         experiment = known.get(subject)
         goal = experiment.goal if experiment else subject.removeprefix(GOAL)
         news.append(News(id_, subject, goal, entry, experiment))
-    until = news[-1].id if news else subscription.told
-    return until, [one for one in news if concerns(subscription, one)]
+    last = news[-1].id if news else subscription.told
+    return last, [one for one in news if concerns(subscription, one)]
 
 
 def _tell(connection: Connection, services: Services, due: Due) -> bool:
