@@ -17,6 +17,7 @@ from sandbox.refusal import Refusal
 
 if TYPE_CHECKING:
     from sandbox.jira import JiraSandbox
+    from sandbox.jira_issues import JiraIssues
 
 Json = dict[str, Any]
 LIFE = timedelta(days=30)  # of a dynamic webhook, from its registration or its last refresh
@@ -29,7 +30,7 @@ EVENTS = (
 class Webhooks:
     """Who listens, and what waits to be sent."""
 
-    def __init__(self, jira: "JiraSandbox") -> None:
+    def __init__(self, jira: "JiraIssues") -> None:
         self._jira = jira
         self.is_app = False  # only apps of OAuth or Connect may register dynamic ones; an API token may not
         self.secret = ""

@@ -6,6 +6,7 @@ Operations take (jira, path, query, body) and answer (status, body), as the wire
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sandbox.jira_shapes import show_user
 from sandbox.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def read_fields(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tupl
 def search_people(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
     """GET user/search, by e-mail address"""
     asked = str(query.get("query" if jira.cloud else "username") or "").casefold()
-    return 200, [jira.user(person) for name, person in jira.people.items() if f"{name}@example.com".endswith(asked)]
+    return 200, [
+        show_user(jira.cloud, person) for name, person in jira.people.items() if f"{name}@example.com".endswith(asked)
+    ]
 
 
 def create_types(jira: "JiraSandbox", path: Json, query: Json, body: Any) -> tuple[int, Any]:
@@ -192,7 +195,9 @@ def _put_property(jira: "JiraSandbox", issue_id: str, name: str, value: Any) -> 
 
 def history(jira: "JiraSandbox", issue: Json) -> Json:
     """An issue's changelog, the newest first, as `expand=changelog` shows it."""
-    entries = [{**entry, "author": jira.user(entry["author"])} for entry in reversed(jira.history(issue["id"]))]
+    entries = [
+        {**entry, "author": show_user(jira.cloud, entry["author"])} for entry in reversed(jira.history(issue["id"]))
+    ]
     return {"startAt": 0, "maxResults": len(entries), "total": len(entries), "histories": entries}
 
 

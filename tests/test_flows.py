@@ -11,7 +11,7 @@ from bot.flows.services import Caller
 from bot.terminal import to_json
 from bot.verbs import Request, answer
 from bot.work import work_once
-from sandbox.jira import document_text
+from sandbox.jira_shapes import document_text
 from store import outbox
 from store.experiments import find_experiment, load_timeline
 from tests import blockkit

@@ -15,7 +15,7 @@ from bot.flows import sync_backlog as sync
 from bot.flows.services import Services
 from bot.flows.sync_backlog import count_changed, sync_backlog
 from integrations.jira.client import JiraClient
-from sandbox import jira as stand_in
+from sandbox import jira_search as stand_in
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from store.database import open_database

@@ -17,7 +17,8 @@ from bot.flows.sync_issue import sync_issue
 from bot.jira_endpoint import JiraEndpoint
 from bot.web import open_web
 from integrations.http import IntegrationError
-from sandbox.jira import JiraSandbox, document_text
+from sandbox.jira import JiraSandbox
+from sandbox.jira_shapes import document_text
 from sandbox.serving import serving
 from store import outbox
 from store.experiments import find_experiment, load_timeline

@@ -15,7 +15,7 @@ from bot.jira_endpoint import JiraEndpoint
 from bot.web import open_web
 from integrations.http import IntegrationError
 from integrations.jira.client import JiraClient
-from sandbox import jira as stand_in
+from sandbox import jira_search as stand_in
 from sandbox.faults import REASONS
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving

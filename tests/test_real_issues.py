@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from integrations.jira.client import JiraClient
-from sandbox.jira import JiraSandbox, document_text
+from sandbox.jira import JiraSandbox
+from sandbox.jira_shapes import document_text
 from sandbox.serving import serving
 from store.issues import find_issue
 from tests.conftest import CONFIG, World

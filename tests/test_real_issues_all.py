@@ -26,7 +26,8 @@ from bot.verbs import Request, answer
 from bot.web import open_web
 from integrations.jira.adf import words_of
 from integrations.jira.client import JiraClient
-from sandbox.jira import JiraSandbox, to_document
+from sandbox.jira import JiraSandbox
+from sandbox.jira_shapes import to_document
 from store.database import open_database
 from store.experiments import find_experiment
 from store.issues import find_issue

@@ -37,7 +37,8 @@ from bot.flows.services import Caller, Services
 from bot.flows.sync_backlog import hear_of, retry_issue, sync_backlog, take_census
 from integrations.http import IntegrationError
 from integrations.jira.client import JiraClient
-from sandbox.jira import JiraSandbox, document_text
+from sandbox.jira import JiraSandbox
+from sandbox.jira_shapes import document_text
 from store import outbox
 from store.database import Database, open_database, open_unchanged
 from store.experiments import add_experiment, find_experiment, load_experiments, load_timeline
