@@ -12,7 +12,8 @@ from store.dialect import is_postgresql
 Columns = dict[str, NDArray[np.int64] | NDArray[np.float64]]
 FIELDS = np.dtype([("series", "i8"), ("at", "i8"), ("step", "i8"), ("value", "f8")])
 NAMES = ("series", "at", "step", "value")
-ROWS = "SELECT series_id, at, step, ifnull(value, 9e999) FROM reading{only} ORDER BY series_id, at, step"
+OF_SERIES = np.dtype([("at", "i8"), ("step", "i8"), ("value", "f8")])  # each object less of a row is time saved
+ROWS = "SELECT at, step, ifnull(value, 9e999) FROM reading{only} ORDER BY series_id, at, step"
 COUNTED = "SELECT series_id, count(*) FROM reading{only} GROUP BY series_id ORDER BY series_id"
 SLICE = 150_000  # readings of one answer, or those of one series where that has more
 # An answer of four columns: the server packs the numbers, and nothing is parsed here.
@@ -35,11 +36,11 @@ def read_frame(connection: Connection, series_ids: Collection[int] = (), rows: i
 def _from_sqlite(connection: Connection, only: str) -> Columns:
     driver = connection.connection.driver_connection
     assert driver is not None
-    count = driver.execute(f"SELECT count(*) FROM reading{only}").fetchone()[0]
-    packed = np.fromiter(driver.execute(ROWS.format(only=only)), FIELDS, count)
-    columns = {name: np.ascontiguousarray(packed[name]) for name in NAMES}
+    series, counts = np.array(driver.execute(COUNTED.format(only=only)).fetchall(), np.int64).reshape(-1, 2).T
+    packed = np.fromiter(driver.execute(ROWS.format(only=only)), OF_SERIES, counts.sum())
+    columns: Columns = {name: np.ascontiguousarray(packed[name]) for name in OF_SERIES.names or ()}
     columns["value"][np.isinf(columns["value"])] = np.nan
-    return columns
+    return {"series": series.repeat(counts), **columns}
 
 
 def _from_postgresql(connection: Connection, only: str, rows: int) -> Columns:
