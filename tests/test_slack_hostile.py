@@ -20,9 +20,10 @@ from store import tables
 from tests.conftest import World
 
 EACH = 125  # requests of each of the eight kinds
-# A person who asks is remembered, and told what was wrong; nothing else may change.
+# A person who asks is remembered by the name that came along, which their cards then show, and is told what was wrong;
+# nothing else may change.
 NOTED = {tables.person, tables.delivery, tables.outbox}
-ANSWERS = ("slack.respond", "slack.post", "slack.home", "slack.unfurl")
+ANSWERS = ("slack.respond", "slack.post", "slack.home", "slack.unfurl", "slack.card")
 JUNK: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", " ", "\x00", "x" * 100_000, [], {}, [[[]]], {"a": {"b": {}}}, [None], "U0BEN",
     "../..", "<!channel>", "'; DROP TABLE experiment; --", "{{7*7}}", "\ud83d\ude80", "\u202e", "EXP-0",

@@ -19,7 +19,7 @@ from reports.rendering import render_card
 from store import outbox
 from store.experiments import find_experiment, linked_to, load_by_numbers, load_experiments
 from store.metrics import RunNews
-from store.people import load_people
+from store.people import load_names
 
 KIND = "slack.card"
 NAME = "slack:card:"  # and the experiment's key: how the message is called, and where it stands in line
@@ -69,7 +69,7 @@ def draw_card(connection: Connection, services: Services, name: str) -> dict[str
 
 def draw_experiment(connection: Connection, services: Services, e: Experiment) -> dict[str, Any]:
     """The experiment's card: `{"text", "blocks"}`. Nothing in it changes by the passing of time alone."""
-    people = load_people(connection)
+    people = load_names(connection, {e.owner})
     took = e.age_days(services.now()) if e.decided_at else None
     begun = f"begun {e.running_since:%d %b %Y}" if e.running_since else ""
     appetite = services.rules.appetite_days.get(e.appetite)
