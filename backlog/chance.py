@@ -3,7 +3,6 @@
 Judgement never says 0 %, 100 % or, of a goal, more than 85 %: above that the formulas were over-confident.
 """
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,10 +12,11 @@ LEAST, MOST = 0.01, 0.85  # what is ever claimed of a goal
 BANDS = ((0.10, "unlikely"), (0.30, "a long shot"), (0.60, "could go either way"))
 LIKELY = "likely"
 # The shares people can picture: 1 in 100 … 1 in 2, thirds, quarters and tenths above.
-PICTURED: Sequence[Fraction] = (
+SHARES = (
     *(Fraction(1, many) for many in (100, 50, 30, 20, 15, 12, 10, 8, 7, 6, 5, 4, 3, 2)),
     *(Fraction(*pair) for pair in ((2, 5), (3, 5), (2, 3), (7, 10), (3, 4), (8, 10))),
 )
+PICTURED = {share: float(share) for share in SHARES}
 
 
 def held_within(chance: Any) -> Any:
@@ -31,7 +31,7 @@ def band(chance: float) -> str:
 
 def frequency(chance: float) -> str:
     """The nearest share that people can picture: "about 1 in 3", "about 7 in 10"."""
-    nearest = min(PICTURED, key=lambda share: abs(float(share) - chance))
+    nearest = min(PICTURED, key=lambda share: abs(PICTURED[share] - chance))
     parts, whole = (8, 10) if nearest == Fraction(8, 10) else (nearest.numerator, nearest.denominator)
     return f"about {parts} in {whole}"
 

@@ -32,7 +32,7 @@ class Stage(StrEnum):
     @property
     def rank(self) -> int:
         """The position in the lifecycle, from 0."""
-        return list(Stage).index(self)
+        return STAGES.index(self)
 
     @property
     def in_progress(self) -> bool:
@@ -43,6 +43,9 @@ class Stage(StrEnum):
     def finished(self) -> bool:
         """Whether its question is answered and decided."""
         return self in (Stage.CONCLUDED, Stage.MONITORED)
+
+
+STAGES = tuple(Stage)
 
 
 class Kind(StrEnum):

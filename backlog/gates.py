@@ -13,9 +13,9 @@ from backlog.metric import DEV, Metric
 from backlog.parity import Parity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: a flow may have each looked up when it is asked for
 class Evidence:
-    """What the gates may ask about, gathered before the act.
+    """What the gates may ask about.
 
     `dev_runs` counts the experiment's finished runs on development data with its evaluation set, `runs_since_bet`
     its runs anywhere since the current bet began; `wip_person` and `wip_goal` count the *other* experiments in

@@ -167,13 +167,15 @@ def load_page(
 ) -> list[Experiment]:
     """One page of them, what is not finished first, then by number.
 
-    Two queries in the order of the rows: ordering by the stage would sort the whole backlog for each page.
+    Two queries in the order of the rows: ordering by the stage would sort the whole backlog for each page. Those of one
+    stage are all finished or all not.
     """
     asked = _asked(wanted, now)
     names, part = frozenset(asked), limit is not None
     first = {**asked, "limit": limit, "offset": offset} if part else asked
-    page = _experiments(connection, _page_query(names, finished=False, part=part), first)
-    if wanted.unfinished or len(page) == limit:
+    once = bool(wanted.stage) and not wanted.unfinished
+    page = _experiments(connection, _page_query(names, finished=None if once else False, part=part), first)
+    if once or wanted.unfinished or len(page) == limit:
         return page
     skipped = offset - count_experiments(connection, wanted, now, finished=False) if offset and not page else 0
     rest = {**asked, "limit": (limit or 0) - len(page), "offset": max(0, skipped)} if part else asked

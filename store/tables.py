@@ -159,6 +159,7 @@ experiment = Table(
     Column("decided_at", Instant),
     Column("updated_at", Instant),
     Index(None, "stage"),
+    Index(None, "goal", "stage"),
     # These answer by themselves what every look at one experiment asks about its goal, its owner and the team.
     Index(None, "goal", "kind", "stage", "parked_since"),
     Index(None, "owner", "stage", "parked_since"),

@@ -1,12 +1,13 @@
 """Gathers what the gates ask about one experiment; decides nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from sqlalchemy import Connection
 
 from backlog.errors import NotFound
 from backlog.evaluation import why_not_comparable
-from backlog.experiment import Experiment, Kind
+from backlog.experiment import Experiment, Kind, Stage
 from backlog.gates import Evidence
 from backlog.goal import Goal
 from backlog.metric import DEV, PROD, Metric, RunValue
@@ -20,30 +21,76 @@ from store.metrics import load_metrics, run_values
 Runs = Mapping[str, tuple[Metric, Sequence[RunValue]]]  # by environment
 
 
-def gather_evidence(
-    connection: Connection, experiment: Experiment, jira_configured: bool, slots: bool = True
-) -> Evidence:
-    """What is known about the experiment, its goal and its runs, as of this transaction. `slots` counts what is in
-    progress, which only somebody who wants to start it asks about."""
-    goal = _goal_of(connection, experiment)
-    metrics = load_metrics(connection, goal=experiment.goal) if goal else []
-    named = [metric for metric in metrics if metric.name == (experiment.metric or (goal.metric if goal else ""))]
-    runs = {metric.environment: (metric, run_values(connection, metric, experiment.number)) for metric in named}
-    siblings = kinds_on_goal(connection, experiment.goal, experiment.number) if goal else []
-    return Evidence(
-        goal=goal,
-        metrics=tuple(metrics),
-        dev_runs=_dev_runs(experiment, runs.get(DEV)),
-        runs_since_bet=_runs_since_bet(experiment, runs),
-        parity=_parity(runs, experiment.min_effect),
-        baseline_experiment=next((f"EXP-{number}" for number, kind, _ in siblings if kind is Kind.BASELINE), ""),
-        prod_beats_baseline=experiment.kind is Kind.RESEARCH and _prod_beats_baseline(connection, goal, metrics),
-        open_kinds=frozenset(kind for _, kind, stage in siblings if not stage.finished),
-        jira_configured=jira_configured,
-        issue_ordered=outbox.is_waiting(connection, outbox.create_target(experiment.key)),
-        wip_person=count_in_progress(connection, experiment.number, owner=experiment.owner) if slots else 0,
-        wip_goal=count_in_progress(connection, experiment.number, goal=experiment.goal) if goal and slots else 0,
-    )
+class _Gathered(Evidence):
+    """Evidence that is looked up when a gate asks for it: most acts, and every look, ask only for some."""
+
+    _connection: Connection
+    _experiment: Experiment
+
+    def __init__(self, connection: Connection, experiment: Experiment, jira_configured: bool) -> None:
+        # Evidence is frozen, and its own way would fill in all that is to be looked up.
+        self.__dict__.update(_connection=connection, _experiment=experiment, jira_configured=jira_configured)
+
+    @cached_property
+    def goal(self) -> Goal | None:
+        return _goal_of(self._connection, self._experiment)
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(load_metrics(self._connection, goal=self._experiment.goal)) if self.goal else ()
+
+    @cached_property
+    def dev_runs(self) -> int:
+        return _dev_runs(self._experiment, self._runs.get(DEV))
+
+    @cached_property
+    def runs_since_bet(self) -> int:
+        return _runs_since_bet(self._experiment, self._runs)
+
+    @cached_property
+    def parity(self) -> Parity:
+        return _parity(self._runs, self._experiment.min_effect)
+
+    @cached_property
+    def baseline_experiment(self) -> str:
+        return next((f"EXP-{number}" for number, kind, _ in self._siblings if kind is Kind.BASELINE), "")
+
+    @cached_property
+    def prod_beats_baseline(self) -> bool:
+        return _prod_beats_baseline(self._connection, self.goal, self.metrics)
+
+    @cached_property
+    def open_kinds(self) -> frozenset[Kind]:
+        return frozenset(kind for _, kind, stage in self._siblings if not stage.finished)
+
+    @cached_property
+    def issue_ordered(self) -> bool:
+        return outbox.is_waiting(self._connection, outbox.create_target(self._experiment.key))
+
+    @cached_property
+    def wip_person(self) -> int:
+        return count_in_progress(self._connection, self._experiment.number, owner=self._experiment.owner)
+
+    @cached_property
+    def wip_goal(self) -> int:
+        goal = self._experiment.goal if self.goal else ""
+        return count_in_progress(self._connection, self._experiment.number, goal=goal) if goal else 0
+
+    @cached_property
+    def _runs(self) -> Runs:
+        wanted = self._experiment.metric or (self.goal.metric if self.goal else "")
+        named = [metric for metric in self.metrics if metric.name == wanted]
+        number = self._experiment.number
+        return {metric.environment: (metric, run_values(self._connection, metric, number)) for metric in named}
+
+    @cached_property
+    def _siblings(self) -> list[tuple[int, Kind, Stage]]:
+        return kinds_on_goal(self._connection, self._experiment.goal, self._experiment.number) if self.goal else []
+
+
+def gather_evidence(connection: Connection, experiment: Experiment, jira_configured: bool) -> Evidence:
+    """What is known about the experiment, its goal and its runs, as of this transaction, in which it must be used."""
+    return _Gathered(connection, experiment, jira_configured)
 
 
 def _runs_since_bet(experiment: Experiment, runs: Runs) -> int:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from sqlalchemy import Connection
+
 from backlog.aging import HISTORY_KEPT, LASTING_KEPT, OLDEST_OPEN, Ages, Lasting, ages_of, lasting_of
 from bot.flows.services import Services
 from store.database import Database
@@ -19,10 +21,9 @@ class OwnAges:
     lasting: Lasting | None
 
 
-def own_ages(services: Services) -> OwnAges:
+def own_ages(connection: Connection, services: Services) -> OwnAges:
     """As of now, to the hour; every look at an experiment asks, and nothing is read again until something happens."""
-    with services.database.read() as connection:
-        last = last_entry_id(connection)
+    last = last_entry_id(connection)
     return _own_ages(services.database, last, services.now().replace(minute=0, second=0, microsecond=0))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from backlog import practices
 from backlog.aging import age_in_words, told_lasting
 from backlog.errors import GateClosed, NotFound
-from backlog.experiment import Entry, Experiment, Stage, Wanted
+from backlog.experiment import STAGES, Entry, Experiment, Stage, Wanted
 from backlog.gates import Lack, check_gates
 from backlog.goal import Goal
 from backlog.issue import Comment, Issue
@@ -113,9 +113,9 @@ def find_past(services: Services, words: str, *, every_word: bool = True, limit:
 
 def show_experiment(services: Services, key: str, entries: int = ALL) -> Shown:
     """All that is known of one experiment, with that many of its latest entries. Raises NotFound."""
-    own = own_ages(services)
     with services.database.read() as connection:
         experiment = find_experiment(connection, key)
+        own = own_ages(connection, services)
         timeline, count = load_last_entries(connection, experiment.key, entries)
         people = load_names(connection, {experiment.owner, *(entry.who for entry in timeline)})
         shown = _shown(experiment, people, services.now(), services.rules.weights)
@@ -166,10 +166,9 @@ def last_act_of(services: Services, caller: Caller) -> str:
 def _missing(connection: Connection, services: Services, experiment: Experiment) -> tuple[Lack, ...]:
     if experiment.stage.finished:
         return ()
-    following = list(Stage)[experiment.stage.rank + 1]
+    following = STAGES[experiment.stage.rank + 1]
     try:
-        known = gather_evidence(connection, experiment, services.tracker is not None, slots=False)
-        check_gates(experiment, following, known)
+        check_gates(experiment, following, gather_evidence(connection, experiment, services.tracker is not None))
     except GateClosed as closed:
         return closed.missing
     return ()
