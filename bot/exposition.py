@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from bot.flows.read_sources import read_sources
 from bot.flows.services import Services
 from store import outbox, queue
+from store.installations import load_installations
 
 
 def expose(services: Services) -> bytes:
@@ -26,6 +27,11 @@ class _State(Collector):
         yield from self._sources()
         with self._services.database.read() as connection:
             tasks, deliveries = queue.count_by_state(connection), outbox.count_by_state(connection)
+            installed = load_installations(connection) if self._services.installer else []
+        if self._services.installer:
+            left = sum(one.gone_at is not None for one in installed)
+            counts = {"installed": len(installed) - left, "left": left}
+            yield _by_state("scrumbut_workspaces", "Other workspaces by whether they have the app.", counts)
         yield _by_state("scrumbut_tasks", "Tasks of the queue.", tasks)
         yield _by_state("scrumbut_deliveries", "Rows of the outbox.", deliveries)
 

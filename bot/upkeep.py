@@ -1,4 +1,4 @@
-"""The database as a whole, by the shell: `scrumbut db upgrade | check | move`, `backup` and `restore`.
+"""The database as a whole, by the shell: `scrumbut db upgrade | check | move`, `backup`, `restore` and `workspaces`.
 
 They open no service and ask nothing over the network.
 """
@@ -7,11 +7,15 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.exc import DBAPIError
+
 from bot.config import ConfigError, load_settings
 from bot.holding import holding
+from store import outbox, queue
 from store.checking import check_backlog
 from store.database import (
     Database,
@@ -21,6 +25,7 @@ from store.database import (
     open_unchanged,
     workspace_url,
 )
+from store.installations import Installation
 from store.moving import copy_database, count_rows
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
@@ -31,6 +36,33 @@ def url_of(config: Path) -> str:
     url = load_settings(config).database.url
     workspace = os.environ.get("SCRUMBUT_WORKSPACE", "")
     return workspace_url(url, workspace) if workspace else url
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One workspace as its operator looks at it: who it is, what waits and was given up in it, and how many deliveries
+    need a person; `problem` says why that cannot be told."""
+
+    installed: Installation
+    waiting: int = 0
+    failed: int = 0
+    stuck: int = 0
+    problem: str = ""
+
+
+def look_at(url: str, installed: Installation, at_home: bool) -> Workspace:
+    """How it is with one workspace; changes nothing."""
+    url = url if at_home else workspace_url(url, installed.id)
+    try:
+        schema = inspect_database(url)
+        if schema.current != schema.head:
+            return Workspace(installed, problem="not opened yet" if schema.current is None else "not of this version")
+        with closing(open_unchanged(url)) as database, database.read() as connection:
+            tasks, deliveries = queue.count_by_state(connection), outbox.count_by_state(connection)
+    except (DatabaseError, DBAPIError) as error:
+        return Workspace(installed, problem=f"cannot be read ({type(error).__name__}): scrumbut db check")
+    stuck = sum(deliveries.get(state, 0) for state in outbox.STUCK)
+    return Workspace(installed, tasks.get(queue.WAITING, 0), tasks.get(queue.FAILED, 0), stuck)
 
 
 def upgrade(url: str) -> str:

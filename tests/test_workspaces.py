@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from backlog.goal import Goal
 from bot.cli import app
 from bot.config import ConfigError, Settings, load_settings, workspace_settings
+from bot.exposition import expose
 from bot.flows.installations import WorkspaceToken
 from bot.flows.services import Services
 from bot.installing import Installing
@@ -35,7 +36,7 @@ from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import Ack, SlackEdge
 from sandbox.slack_workspaces import SlackWorkspaces
-from store import outbox
+from store import outbox, queue
 from store.database import DatabaseError, workspace_url
 from store.goals import add_goal
 from store.installations import SealBroken, claim_renewal, load_installations, load_tokens, seal_anew
@@ -520,6 +521,18 @@ def test_the_command_line_works_in_the_workspace_that_the_environment_names(
     assert "Focal loss" not in listed(ALPHA).output + listed("").output
     unknown = listed("T0NOBODY")
     assert (unknown.exit_code, "There are: T0ALPHA, T0BETA" in unknown.output) == (1, True)
+
+
+def test_the_operator_sees_all_workspaces_and_what_waits_in_each(town: Town) -> None:
+    with town.workspaces.services_of(BETA).database.write() as connection:
+        queue.defer(connection, "k", "watch_risks", {}, town.clock())
+    leave(town, ALPHA)
+    seen = CliRunner().invoke(app, ["workspaces", "--json", "--config", str(town.folder / "config.toml")])
+    told = {one["id"]: (one["state"], one["tasks waiting"]) for one in json.loads(seen.stdout)}
+    assert told == {ALPHA: (f"left {town.clock():%Y-%m-%d}", 0), BETA: ("served", 1)}
+    shown = CliRunner().invoke(app, ["workspaces", "--config", str(town.folder / "config.toml")])
+    assert "Sandbox T0BETA" in shown.stdout
+    assert 'scrumbut_workspaces{state="installed"} 1.0' in expose(town.home).decode()
 
 
 def test_a_backlog_with_a_token_in_the_config_goes_on_when_its_workspace_installs_the_app(

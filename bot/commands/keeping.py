@@ -11,6 +11,7 @@ from bot.commands.session import fail, mendable, opened, progress, system_caller
 
 if TYPE_CHECKING:
     from bot.flows.services import Caller, Services
+    from bot.upkeep import Workspace
 
 commands = typer.Typer()
 
@@ -102,6 +103,39 @@ def _import_sheet(
     made = import_sheet(services, caller, read)
     known = sum(bool(row.known) for row in read.rows)
     typer.echo(f"Added {len(made)} experiments; {known} were here already.")
+
+
+@commands.command(rich_help_panel=KEEP)
+def workspaces(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Who installed the app, and how it is with each: what waits, what was given up, what needs a person."""
+    from bot.terminal import to_json, to_text
+    from bot.upkeep import look_at
+    from bot.verbs.answer import Answer, table_of
+    from store.installations import load_installations
+
+    with opened(config) as (settings, services):
+        if services.installer is None:
+            fail("No other workspace may install the app: [slack] distributed is not set. See docs/operations.md.")
+        with services.database.read() as connection:
+            known = load_installations(connection)
+        with progress("looking", len(known)) as step:
+            found = []
+            for installed in known:
+                found.append(look_at(settings.database.url, installed, installed.id == settings.slack.home))
+                step(1)
+    rows = [_row(workspace) for workspace in found]
+    headings = ("id", "name", "installed", "state", "tasks waiting", "given up", "need a person")
+    more = ("SCRUMBUT_WORKSPACE=ID scrumbut … works in one of them.",) if rows else ()
+    data = [dict(zip(headings, row, strict=True)) for row in rows]
+    said = Answer(f"{len(rows)} workspaces", table=table_of(headings, rows) if rows else None, more=more, data=data)
+    typer.echo(to_json(said) if as_json else to_text(said))
+
+
+def _row(workspace: "Workspace") -> tuple[object, ...]:
+    one = workspace.installed
+    state = f"left {one.gone_at:%Y-%m-%d}" if one.gone_at else workspace.problem or "served"
+    counts = (workspace.waiting, workspace.failed, workspace.stuck)
+    return (one.id, one.name, f"{one.installed_at:%Y-%m-%d}", state, *counts)
 
 
 database = typer.Typer(help="The database as a whole.", no_args_is_help=True)
