@@ -16,12 +16,16 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from backlog.goal import Goal
+from bot.flows.services import unseen
+from bot.upkeep import back_up, check, restore, upgrade
 from sandbox.serving import free_port, serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
 from sandbox.slack_workspaces import SlackWorkspaces
 from store import outbox, queue
-from store.database import Database, WorkspaceDatabases
+from store.database import Database, WorkspaceDatabases, workspace_url
+from store.goals import add_goal, load_goals
 from store.shared_queue import SharedWorkers
 from tests import postgres
 from tests.test_bot_serve import healthy, wait_for
@@ -32,8 +36,13 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def databases(postgresql: str) -> Iterator[WorkspaceDatabases]:
-    opened = WorkspaceDatabases(postgres.fresh_database(postgresql))
+def url(postgresql: str) -> str:
+    return postgres.fresh_database(postgresql)
+
+
+@pytest.fixture
+def databases(url: str) -> Iterator[WorkspaceDatabases]:
+    opened = WorkspaceDatabases(url)
     yield opened
     opened.close()
 
@@ -133,6 +142,26 @@ def test_what_a_transaction_put_and_took_back_wakes_nobody(databases: WorkspaceD
     with alpha.write() as connection:
         outbox.put(connection, "slack:post:2", "slack.post", {}, NOW)
     assert Worked(alpha).drain() == [(ALPHA, "deliver_outbox")]
+
+
+def test_one_workspace_is_checked_backed_up_and_restored_by_itself(
+    databases: WorkspaceDatabases, tmp_path: Path, url: str
+) -> None:
+    alpha, place = databases.open(ALPHA), workspace_url(url, ALPHA)
+    with alpha.write() as connection:
+        add_goal(connection, Goal("churn", "keep clients", NOW, "U0ANA"))
+        outbox.put(connection, "slack:post:1", "slack.post", {}, NOW)
+    give(alpha, 1)
+    assert check(place) == []
+    assert upgrade(place) == "up to date"
+    back_up(place, tmp_path / "alpha.db", unseen)
+    restore(tmp_path / "alpha.db", workspace_url(url, BETA), unseen)
+    beta = databases.open(BETA)
+    with beta.read() as connection:
+        assert [goal.key for goal in load_goals(connection)] == ["churn"]
+    assert sorted(Worked(beta).drain()) == sorted(
+        [(team, name) for team in (ALPHA, BETA) for name in ("deliver_outbox", "poll_source")]
+    ), "what waited waits here too, and the outbox is looked at"
 
 
 def test_replicas_serve_all_workspaces_and_another_takes_over_from_a_killed_one(
