@@ -28,7 +28,7 @@ from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
 from sandbox.slack import SlackSandbox
 from sandbox.slack_edge import SlackEdge
-from store.database import open_database
+from store.database import Database, open_database
 from tests import blockkit
 from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport  # a hook: pytest finds it here
 from tests.openapi import jira_judge
@@ -44,13 +44,22 @@ def shared() -> Path:
     return folder
 
 
-MEMORY, ROOM = Path("/dev/shm"), 2 << 30  # a commit there waits for no disk; bytes that must be free
+ROOM = 2 << 30  # bytes that must be free
+
+
+def _memory() -> str | None:
+    folder = Path("/dev/shm")
+    roomy = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM
+    return str(folder) if roomy else None
+
+
+MEMORY = _memory()  # a folder in which a commit waits for no disk: tests kill processes, and never the machine
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests write lies in memory where the machine has it: they kill processes and never the machine."""
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    """What tests write lies in memory where the machine has it."""
+    if MEMORY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,6 +93,7 @@ def migrated(postgresql: str) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of this test's own database."""
     if not request.config.getoption("--postgresql"):
+        place_database(tmp_path / "scrumbut.db")
         return f"sqlite:///{tmp_path}/scrumbut.db"
     from tests import postgres
 
@@ -103,6 +113,12 @@ def place_database(path: Path) -> None:
     """Put a copy of it there, unless there is one."""
     if not path.exists():
         path.write_bytes(migrated_file())
+
+
+def open_empty(path: Path) -> Database:
+    """A backlog of one's own with nothing in it."""
+    place_database(path)
+    return open_database(f"sqlite:///{path}")
 
 
 @pytest.fixture
@@ -228,7 +244,6 @@ def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Worl
             path = tmp_path / "config.toml"
             filled = config.format(slack=slack_url, jira=jira_url, deployment=deployment, folder=tmp_path)
             path.write_text(filled.replace(f"sqlite:///{tmp_path}/scrumbut.db", database_url), encoding="utf-8")
-            place_database(tmp_path / "scrumbut.db")
             (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
             settings = load_settings(path)
             services = open_services(settings, clock)

@@ -27,6 +27,7 @@ from store.database import open_database
 from store.experiments import load_experiments, load_timeline, numbers_by_key
 from store.goals import load_goals
 from store.metrics import load_metrics, save_readings
+from tests.conftest import MEMORY
 
 PEOPLE = {"U0ANA": "ana", "U0BEN": "ben", "U0CHI": "chi", "U0DEE": "dee"}
 ROLES = Roles({Role.VIEWER: frozenset({"U0CHI"}), Role.DECIDER: frozenset({"U0ANA", "U0DEE"})})
@@ -74,9 +75,9 @@ class Backlog(RuleBasedStateMachine):
         baseline=st.booleans(),
     )
     def open(self, lacks: list[str], kinds: list[Kind], baseline: bool) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="backlog-machine-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="backlog-machine-", dir=MEMORY))
         if Backlog.template is None:
-            Backlog.template = Path(tempfile.mkdtemp(prefix="backlog-template-")) / "s.db"
+            Backlog.template = Path(tempfile.mkdtemp(prefix="backlog-template-", dir=MEMORY)) / "s.db"
             open_database(f"sqlite:///{Backlog.template}").close()
         shutil.copy(Backlog.template, self.folder / "s.db")
         self.now = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -13,8 +13,8 @@ from bot.flows.services import Caller, Services
 from integrations.jira.client import JiraClient
 from sandbox.jira import JiraSandbox
 from store import outbox
-from store.database import open_database
 from store.experiments import load_experiments
+from tests.conftest import open_empty
 from tests.in_process import mount
 from tests.test_sync_machine import impatient
 
@@ -30,7 +30,7 @@ def test_two_hundred_issues_are_made_once_whatever_gets_lost(tmp_path: Path, dep
     jira.index_lag = timedelta(seconds=30)
     tracker = JiraClient("http://jira.test", email=jira.email, token=jira.token, pat=jira.token, deployment=deployment)
     mount(tracker, jira.app)
-    database = open_database(f"sqlite:///{tmp_path}/s.db")
+    database = open_empty(tmp_path / "s.db")
     services = Services(database, lambda: now, tracker=tracker, jql="project = ML")
     if denied:
         jira.faults.add("search", "403", times=MANY * 10)

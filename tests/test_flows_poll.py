@@ -28,9 +28,9 @@ from integrations.sources.prometheus import Prometheus
 from integrations.sources.source import Found, Source, SourceConfig
 from integrations.sources.wandb import WandB
 from store import queue
-from store.database import open_database
 from store.metrics import add_metric, load_metrics, run_values, source_states
 from tests import hostile
+from tests.conftest import open_empty
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EVERY = timedelta(minutes=15)
@@ -76,7 +76,7 @@ class Desk:
 def open_desk(tmp_path: Path) -> Desk:
     at, told = [START], Told("told")
     plan = SourcePlan("told", "told", EVERY, told)
-    services = Services(open_database(f"sqlite:///{tmp_path}/s.db"), lambda: at[0], sources={"told": plan})
+    services = Services(open_empty(tmp_path / "s.db"), lambda: at[0], sources={"told": plan})
     return Desk(services, told, at)
 
 

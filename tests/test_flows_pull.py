@@ -18,8 +18,8 @@ from integrations.jira.client import JiraClient
 from sandbox import jira_search as stand_in
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
-from store.database import open_database
 from store.issues import find_issue
+from tests.conftest import open_empty
 from tests.in_process import mount
 
 
@@ -35,7 +35,7 @@ class Pulling:
         client = JiraClient("http://jira.test", email=self.jira.email, token=self.jira.token, pat=self.jira.token,
                             deployment=deployment)  # fmt: skip
         mount(client, self.jira.app)
-        database = open_database(f"sqlite:///{folder}/s.db")
+        database = open_empty(folder / "s.db")
         self.known_before = 0
         self.services = Services(database, lambda: self.now, tracker=client, jql="project = ML")
 

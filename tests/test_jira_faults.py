@@ -19,9 +19,8 @@ from sandbox import jira_search as stand_in
 from sandbox.faults import REASONS
 from sandbox.jira import JiraSandbox
 from sandbox.serving import serving
-from store.database import open_database
 from store.issues import find_issue
-from tests.conftest import World
+from tests.conftest import World, open_empty
 from tests.in_process import mount
 from tests.openapi import jira_judge
 
@@ -39,7 +38,7 @@ class Pulling:
             "http://jira.test", email=self.jira.email, token=self.jira.token, pat=self.jira.token, deployment=deployment
         )
         mount(self.client, self.jira.app)
-        database = open_database(f"sqlite:///{folder}/s.db")
+        database = open_empty(folder / "s.db")
         self.services = Services(database, lambda: self.now, tracker=self.client, jql="project = ML")
 
     def known(self) -> int:

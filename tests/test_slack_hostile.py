@@ -51,12 +51,13 @@ RAW = (
 
 
 def backlog(world: World) -> dict[str, list[Any]]:
-    """Every row of every table but those that only note who asked."""
+    """Every row of every table but those that only note who asked, which may be a reason to look at a card again."""
     with world.services.database.read() as connection:
         every = [table for table in tables.metadata.sorted_tables if table not in NOTED]
         kept: dict[str, list[Any]] = {table.name: list(connection.execute(select(table))) for table in every}
-        outbox = select(tables.outbox.c.kind).where(tables.outbox.c.kind.not_in(ANSWERS))
-        return kept | {"outbox": list(connection.execute(outbox))}
+        outbox = select(tables.outbox.c.kind, tables.outbox.c.payload).where(tables.outbox.c.kind.not_in(ANSWERS))
+        sent = [kind for kind, payload in connection.execute(outbox) if "if_changed" not in payload]
+        return kept | {"outbox": sent}
 
 
 def broken(rng: random.Random, payload: Any) -> Any:

@@ -30,6 +30,7 @@ from store.experiments import add_experiment, find_experiment, load_timeline, op
 from store.issues import find_issue, save_issues
 from store.metrics import add_metric, run_values, save_readings
 from store.tables import metadata
+from tests.conftest import open_empty
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TIMEOUT, QUIET = timedelta(seconds=10), timedelta(seconds=60)
@@ -48,7 +49,7 @@ def migrate_to(url: str, revision: str) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/s.db")
+    opened = open_empty(tmp_path / "s.db")
     yield opened
     opened.close()
 
@@ -157,7 +158,7 @@ def attempt(act: str, choice: int, e: Experiment, now: datetime) -> Entry:
 def test_replaying_a_timeline_gives_the_stored_state(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int]]
 ) -> None:
-    database = open_database("sqlite:///" + str(tmp_path_factory.mktemp("replay") / "s.db"))
+    database = open_empty(tmp_path_factory.mktemp("replay") / "s.db")
     with database.write() as connection:
         experiment = add_experiment(connection, lifecycle.create("t", "ana", NOW, kind=Kind.INFRASTRUCTURE))
         for number, (act, choice) in enumerate(acts):

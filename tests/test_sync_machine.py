@@ -44,6 +44,7 @@ from store.database import Database, open_database, open_unchanged
 from store.experiments import add_experiment, find_experiment, load_experiments, load_timeline
 from store.goals import add_goal
 from store.issues import load_agreed
+from tests.conftest import MEMORY
 from tests.in_process import mount
 
 ANA = Caller("U0ANA", "ana")
@@ -57,7 +58,6 @@ LABELS = st.lists(st.sampled_from("abcd"), unique=True, max_size=3)
 LAGS = st.sampled_from([0, 0, 30, 240])  # seconds that Jira's index is behind
 SKEWS = st.sampled_from([0, 0, -300, 300])  # seconds between Jira's clock and ours
 EDIT = timedelta(seconds=5)  # between two edits, so that clocks compared by whole seconds can tell them apart
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a thousand databases need no disk
 BUDGET = 20  # writes to one issue within an hour
 
 
