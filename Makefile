@@ -44,7 +44,7 @@ postgresql: setup
 # Needs PostgreSQL (see above), Debian's Prometheus (the tests start their own) and an environment with a real MLflow:
 # SCRUMBUT_MLFLOW names its bin folder (.ci/run makes one).
 test-contract: postgresql
-	$(BIN)/python -m pytest -q -m contract
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m contract
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --postgresql -m "not contract and not long" -k "not two_hundred" $(FLOWS)
 
 # Minutes of work: every real issue there and back, the sync over a thousand random histories, and its mutants.
