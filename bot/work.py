@@ -154,9 +154,10 @@ def _drop_old(services: Services, args: Mapping[str, Any]) -> None:
 def _deliver(services: Services, args: Mapping[str, Any]) -> None:
     """A slice of the outbox; what is left, and what comes due later, is another task's."""
     deliver_all(services, DELIVERIES_MOST)
-    with services.database.write() as connection:
+    with services.database.read() as connection:
         due = outbox.next_due(connection, services.quiet)
-        if due is not None:
+    if due is not None:
+        with services.database.write() as connection:
             queue.wake(connection, due - services.now())
 
 

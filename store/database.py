@@ -200,8 +200,7 @@ def _is_writable(database: Database) -> bool:
 def workspace_url(url: str, workspace: str) -> str:
     """Where a workspace's own database is: a file beside the one of that address, or a schema of its own in the same
     one. What is opened there sees no other workspace's rows, whatever is asked."""
-    if not WORKSPACE.fullmatch(workspace):
-        raise DatabaseError(f'"{workspace[:40]}" is no id of a Slack workspace.')
+    _check_workspace(workspace)
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         path = Path(address.database or "")
@@ -209,7 +208,13 @@ def workspace_url(url: str, workspace: str) -> str:
     return address.update_query_dict({WORKSPACE_KEY: workspace}).render_as_string(hide_password=False)
 
 
+def _check_workspace(workspace: str) -> None:
+    if not WORKSPACE.fullmatch(workspace):
+        raise DatabaseError(f'"{workspace[:40]}" is no id of a Slack workspace.')
+
+
 def _schema(workspace: str) -> str:
+    _check_workspace(workspace)  # it becomes part of a statement
     return f"scrumbut_{workspace.lower()}"
 
 
@@ -288,8 +293,9 @@ def _with_options(address: URL) -> URL:
     if address.get_backend_name() == "sqlite":
         return address
     # Whatever is asked in no workspace's name finds nothing but the queue.
-    inside = f"-c search_path={queue.SCHEMA}" if WORKSPACE_KEY in address.query else address.query.get("options", "")
-    return address.difference_update_query([WORKSPACE_KEY]).update_query_dict({"options": f"{inside} {IDLE_MAX}"})
+    path = f"-c search_path={queue.SCHEMA}" if WORKSPACE_KEY in address.query else ""
+    options = " ".join(f"{address.query.get('options', '')} {path} {IDLE_MAX}".split())
+    return address.difference_update_query([WORKSPACE_KEY]).update_query_dict({"options": options})
 
 
 def _prepare_pool(engine: Engine) -> None:
