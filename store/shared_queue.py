@@ -175,6 +175,7 @@ def within(connection: Connection) -> Iterator[None]:
         yield
         return
     (path,) = connection.execute(text("SELECT current_setting('search_path')")).one()
+    connection.execute(text(f"SELECT pg_advisory_xact_lock(hashtext('{SCHEMA}'))"))  # replicas start together
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
     yield
