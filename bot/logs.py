@@ -6,7 +6,7 @@ import sys
 import structlog
 
 # At DEBUG these log tokens, OAuth codes and addresses with keys in them.
-QUIET = ("slack_sdk", "urllib3", "httpx2", "httpcore2", "apscheduler", "alembic", "jira")
+QUIET = ("slack_sdk", "urllib3", "httpx2", "httpcore2", "alembic", "jira")
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -16,6 +16,8 @@ def configure_logs(level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its warnings are advice to whoever writes the app, with the request's body in them.
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)
+    # A beat that is left out while the one before still works is nothing to warn of: the next one asks the same.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,  # the request's and the experiment's key

@@ -120,10 +120,21 @@ class SlackClient:
         self._timeout_s = timeout_s
         self._channels: dict[str, str] = {}
 
-    def post(self, channel: str, text: str, blocks: Blocks, key: str, thread_ts: str = "") -> Posted:
-        """Post to a channel (id or name) with our key in the metadata, so that it can be found again."""
+    def post(
+        self,
+        channel: str,
+        text: str,
+        blocks: Blocks,
+        key: str,
+        thread_ts: str = "",
+        until: datetime | None = None,
+    ) -> Posted:
+        """Post to a channel (id or name) with our key in the metadata, so that it can be found again. Nothing is sent
+        after `until`: a process that was stopped in the midst of it would post what another one has looked for in
+        vain, and sent."""
         answer = self._call(
             self._client.chat_postMessage,
+            until=until,
             channel=channel,
             text=text,
             blocks=blocks,
@@ -171,14 +182,14 @@ class SlackClient:
 
     def update_view(self, view_id: str, view: Mapping[str, Any], external: bool = False) -> None:
         """Show something else in an open modal, named by Slack's id or by the one we gave it; twice changes nothing."""
-        named = {"external_id" if external else "view_id": view_id}
+        named: dict[str, Any] = {"external_id" if external else "view_id": view_id}
         self._call(self._hasty.views_update, view=view, **named)
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         """Show a person's App Home; twice changes nothing."""
         self._call(self._client.views_publish, user_id=user, view=view)
 
-    def unfurl(self, where: Mapping[str, str], unfurls: Mapping[str, Any]) -> None:
+    def unfurl(self, where: Mapping[str, Any], unfurls: Mapping[str, Any]) -> None:
         """Show what links in a message lead to; `where` is `{"channel", "ts"}` or `{"unfurl_id", "source"}`."""
         self._call(self._client.chat_unfurl, unfurls=unfurls, **where)
 
@@ -294,12 +305,14 @@ class SlackClient:
             if not cursor:
                 return
 
-    def _call(self, call: Callable[..., Any], **arguments: Any) -> Any:
+    def _call(self, call: Callable[..., Any], *, until: datetime | None = None, **arguments: Any) -> Any:
         method = str(arguments.get("api_method") or call.__name__)
         rest = (self._stopped.get(method, self._now()) - self._now()).total_seconds()
         if rest > 0:
             raise IntegrationError("Slack", "too many requests.", retry_after=rest, code="ratelimited")
         self._client.token = self._hasty.token = self._source.current()
+        if until is not None and self._now() > until:
+            raise IntegrationError("Slack", "the process was stopped, and it was too late to send.")
         try:
             return call(**arguments)
         except SlackApiError as error:

@@ -246,6 +246,8 @@ def make_world(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Worl
             path.write_text(filled.replace(f"sqlite:///{tmp_path}/scrumbut.db", database_url), encoding="utf-8")
             (tmp_path / "readings.csv").write_text("time,metric,value,run,step,environment,experiment\n")
             settings = load_settings(path)
+            if settings.database.url.startswith("sqlite:///"):
+                place_database(Path(settings.database.url.removeprefix("sqlite:///")))
             services = open_services(settings, clock)
             running.callback(services.database.close)
             app = open_app(settings.slack, services)

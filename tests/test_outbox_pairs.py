@@ -30,6 +30,7 @@ DEATHS = {  # of one attempt: the transaction, the moment in it, and whether the
     "dies while sending": (0, "sending", False),
     "dies before the end is kept": (2, "before", False),
     "is paused after the claim": (1, "after", True),
+    "is paused before it sends": (0, "about to send", True),
     "is paused before the end": (2, "begin", True),
 }
 ANSWERS = ("reset_after", "late", "unseen", "ok", "reset_before", "429")  # what mutants trip over comes first
@@ -52,9 +53,11 @@ class Outside:
 
     def post(self, *message: Any) -> Any:
         """Send, and be answered as planned; after the plan all goes well."""
-        answer = self.answers.pop(0) if self.answers else "ok"
         faults, client = self.world.slack.faults, self.world.services.messenger
         assert client is not None
+        if message[-1] < self.world.clock.at:
+            return client.post(*message)  # it does not send, so Slack has nothing to answer
+        answer = self.answers.pop(0) if self.answers else "ok"
         if answer == "late":
             faults.add("chat.postMessage", "reset_before")
             self.late.append((self.world.clock.at + self.world.services.timeout + LATER, message))
@@ -73,7 +76,7 @@ class Outside:
         for due, message in [one for one in self.late if one[0] <= self.world.clock.at]:
             self.late.remove((due, message))
             assert self.world.services.messenger is not None
-            self.world.services.messenger.post(*message)
+            self.world.services.messenger.post(*message[:-1])  # it was sent in time
 
 
 @dataclass
@@ -121,6 +124,7 @@ class Process:
         return getattr(services.database if hasattr(Database, name) else services.messenger, name)
 
     def post(self, *message: Any) -> Any:
+        self.step(0, "about to send")
         try:
             return self.outside.post(*message)
         finally:
@@ -184,6 +188,12 @@ MUTANTS = {
         "WebClient(base_url=api_url, timeout=int(timeout_s) or 1, retry_handlers=[])",
         "WebClient(base_url=api_url, timeout=int(timeout_s) or 1)",
         "lives",
+    ),
+    "no last look at the time": (
+        "integrations/slack.py",
+        "if until is not None and self._now() > until:",
+        "if until is None:",
+        "is paused before it sends",
     ),
     "mark before send": (
         "bot/flows/deliver_outbox.py",

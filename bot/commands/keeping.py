@@ -105,7 +105,7 @@ def _import_sheet(
     typer.echo(f"Added {len(made)} experiments; {known} were here already.")
 
 
-@commands.command(rich_help_panel=KEEP)
+@commands.command(rich_help_panel=KEEP, epilog="Example: scrumbut workspaces --json")
 def workspaces(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Who installed the app, and how it is with each: what waits, what was given up, what needs a person."""
     from bot.terminal import to_json, to_text

@@ -225,12 +225,13 @@ def _jira(services: Services) -> Tracker:
 def _post(services: Services, effect: Effect) -> Result:
     """Post a message; on blocks that Slack refuses, the plainer forms of the same message, one after the other."""
     thread_ts = _thread(services, effect.payload)
+    until = effect.deadline + services.quiet / 2  # what is on its way by then has arrived when somebody looks for it
     ladder = Ladder(effect.payload, partial(_upload, services, effect))
     while True:
         form = ladder.form
         try:
             landed = _slack(services).post(
-                effect.payload["channel"], form["text"], form["blocks"], effect.key, thread_ts
+                effect.payload["channel"], form["text"], form["blocks"], effect.key, thread_ts, until
             )
         except IntegrationError as error:
             if error.code != "invalid_blocks" or not ladder.step_down(error.what):

@@ -62,7 +62,13 @@ class Messenger(Protocol):
     """Slack, as far as flows go: see `integrations.slack.SlackClient`."""
 
     def post(
-        self, channel: str, text: str, blocks: Sequence[dict[str, Any]], key: str, thread_ts: str = ""
+        self,
+        channel: str,
+        text: str,
+        blocks: Sequence[dict[str, Any]],
+        key: str,
+        thread_ts: str = "",
+        until: datetime | None = None,
     ) -> Landed: ...
     def update(self, channel_id: str, ts: str, text: str, blocks: Sequence[dict[str, Any]]) -> None: ...
     def upload(self, name: str, content: bytes, alt: str) -> str: ...
