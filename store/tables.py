@@ -1,4 +1,5 @@
-"""The tables. A change here needs a migration beside it; a test compares the two."""
+"""The tables, in one file because a schema is read as a whole. A change here needs a migration beside it; a test
+compares the two."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -7,7 +7,7 @@ import pytest
 
 from backlog.experiment import Kind
 from bot.flows.change_experiment import create_experiment
-from bot.flows.deliver_outbox import deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.read_sync import show_sync
 from bot.flows.services import Caller, Services
 from integrations.jira.client import JiraClient
@@ -39,10 +39,10 @@ def test_two_hundred_issues_are_made_once_whatever_gets_lost(tmp_path: Path, dep
             create_experiment(services, Caller("U0ANA", "ana"), f"e{number}", kind=Kind.IMPROVEMENT, project="ML")
             if number % 10 == 9:
                 jira.faults.add("create_issue", "reset_after")
-            deliver_next(services)
+            deliver_all(services, most=1)
         for _ in range(MANY):
             now += timedelta(seconds=20)
-            while deliver_next(services):
+            while deliver_all(services, most=1):
                 now += timedelta(seconds=1)
     with database.read() as connection:
         linked = {e.issue_id for e in load_experiments(connection) if e.issue_id}

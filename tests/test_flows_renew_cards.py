@@ -3,7 +3,7 @@
 import pytest
 
 from backlog.metric import Metric, Reading
-from bot.flows.deliver_outbox import deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.forget_person import forget_person
 from bot.flows.mend_outbox import drop_row, list_stuck
 from bot.flows.poll_metrics import Polled, poll_source
@@ -143,7 +143,7 @@ def test_a_slack_that_was_down_shows_the_latest_state_and_no_older_one(tracked: 
     shown = []
     for value in ("0.72", "0.73"):
         tracked.clock.forward(seconds=16)
-        while deliver_next(tracked.services):
+        while deliver_all(tracked.services, most=1):
             shown.append(card(tracked))
         poll(tracked, f"recall {value} r{value} EXP-1")
     tracked.settle()
@@ -154,7 +154,7 @@ def test_a_slack_that_was_down_shows_the_latest_state_and_no_older_one(tracked: 
 def test_readings_that_come_while_an_act_is_told_are_told_with_it(tracked: World) -> None:
     poll(tracked, "recall 0.71 r1 EXP-1")
     tracked.edge.command('edit EXP-1 --title "Bytes"')
-    deliver_next(tracked.services)
+    deliver_all(tracked.services, most=1)
     assert "Bytes" in card(tracked)
     assert "best 0.71" in card(tracked), "at once, and not when the readings' moment is over"
     assert settled(tracked) == 0

@@ -11,7 +11,7 @@ import pytest
 
 from backlog.experiment import Stage
 from backlog.status import StatusMap, read_target
-from bot.flows.deliver_outbox import deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.sync_backlog import take_census
 from bot.flows.sync_issue import sync_issue
 from bot.jira_endpoint import JiraEndpoint
@@ -303,7 +303,7 @@ def test_a_jira_that_is_down_holds_nothing_up_and_gets_it_later(twins: World) ->
     twins.jira.faults.add("read_issue", "503", times=8)
     say(twins, 'edit EXP-1 --title "Ours"')
     for _ in range(6):
-        deliver_next(twins.services)
+        deliver_all(twins.services, most=1)
     assert "Jira waits since 23 Nov 12:00 UTC" in twins.channel()[0], "the card tells of the lag"
     assert "Ours" in twins.type("show EXP-1")
     twins.clock.forward(minutes=30)
@@ -414,7 +414,7 @@ def test_the_block_tells_of_the_experiment_and_leaves_every_other_byte(twins: Wo
 def test_what_was_to_be_written_waits_while_the_issue_is_out_of_sight(twins: World) -> None:
     twins.jira.hide("ML-1")
     say(twins, 'edit EXP-1 --title "Ours"')
-    while deliver_next(twins.services):
+    while deliver_all(twins.services, most=1):
         pass
     assert "unreachable since" in twins.type("show EXP-1"), "and a day goes by"
     assert "ML-1" in twins.type("sync status")
@@ -533,7 +533,7 @@ def test_what_follows_a_refused_write_waits_behind_it_and_other_issues_go_on(twi
 def test_what_an_expired_token_could_not_write_arrives_once_it_is_renewed(twins: World) -> None:
     twins.jira.token, good = "renewed in Jira, not in the configuration", twins.jira.token
     twins.edge.command("note EXP-1 late")
-    while deliver_next(twins.services):
+    while deliver_all(twins.services, most=1):
         twins.clock.forward(seconds=1)
     assert "Renew [jira]" in waiting_error(twins)
     twins.jira.token = good

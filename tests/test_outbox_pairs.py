@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from bot.flows.deliver_outbox import deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.services import Services
 from store import outbox
 from store.database import Database
@@ -92,7 +92,7 @@ class Process:
         """One call of the outbox's worker; whether there was something to do."""
         self.transactions, self.death = 0, None
         try:
-            return deliver_next(replace(self.outside.world.services, database=self, messenger=self))  # type: ignore[arg-type]
+            return deliver_all(replace(self.outside.world.services, database=self, messenger=self), most=1) > 0  # type: ignore[arg-type]
         except Died:
             return True
 

@@ -31,7 +31,7 @@ from bot.flows.change_experiment import (
     move_experiment,
     note_experiment,
 )
-from bot.flows.deliver_outbox import deliver_next
+from bot.flows.deliver_outbox import deliver_all
 from bot.flows.link_issue import link_issue
 from bot.flows.services import Caller, Services
 from bot.flows.sync_backlog import hear_of, retry_issue, sync_backlog, take_census
@@ -295,7 +295,7 @@ class Both(RuleBasedStateMachine):
     def deliver(self, count: int) -> None:
         with impatient():
             for _ in range(count):
-                deliver_next(self.services)
+                deliver_all(self.services, most=1)
 
     @rule()
     def crash_after_writing(self) -> None:
@@ -323,7 +323,7 @@ class Both(RuleBasedStateMachine):
             self.now += timedelta(minutes=11)
             self.pull()
             idle += 1
-            while deliver_next(self.services):
+            while deliver_all(self.services, most=1):
                 self.now += timedelta(seconds=1)
                 idle = 0
             if idle >= 2 and self.states().keys().isdisjoint(outbox.UNSETTLED):

@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "a comment in doubt is sent again without a look",
-        "bot/flows/deliver_outbox.py",
+        "bot/flows/deliveries.py",
         '"jira.comment": Delivery(_comment, _find_comment)',
         '"jira.comment": Delivery(_comment, harmless=True)',
         ("one comment a note",),
