@@ -17,7 +17,7 @@ from store.experiments import add_experiment, linked_to, save_entry
 from store.goals import find_goal, load_goals
 from store.issues import save_issues
 from store.metrics import attach_runs
-from store.people import load_people
+from store.people import load_names
 
 MOST = 500  # issues at once; more is rather a wrong JQL than a wish
 
@@ -85,7 +85,7 @@ def _adopt(
 def _tell(connection: Connection, services: Services, caller: Caller, adopted: Sequence[Adopted]) -> None:
     keys = [one.key for one in adopted if one.fresh]
     if keys and services.channel:
-        who = load_people(connection).get(caller.id, caller.name)
+        who = load_names(connection, {caller.id}).get(caller.id, caller.name)
         text = f"{who} took {len(keys)} issues from Jira into the backlog: {', '.join(keys[:20])}"
         more = f" and {len(keys) - 20} more" if len(keys) > 20 else ""
         post(connection, services, f"slack:adopted:{keys[0]}", text + more)

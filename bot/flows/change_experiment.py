@@ -26,7 +26,7 @@ from store.experiments import (
     save_entry,
 )
 from store.goals import find_goal
-from store.people import load_people
+from store.people import load_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def undo_last(services: Services, caller: Caller, key: str) -> Changed:
 def reassign_all(services: Services, caller: Caller, old: str, new: str) -> list[Experiment]:
     """Give everything unfinished of one person to another, in one transaction."""
     with acting(services, caller) as connection:
-        people = load_people(connection)
+        people = load_names(connection, {old, new})
         text = f"{people.get(old, old)} → {people.get(new, new)}"
         given = [
             (experiment, lifecycle.reassign(experiment, new, caller.id, services.now(), text))

@@ -12,7 +12,7 @@ from bot.flows.services import Caller, Services, acting
 from bot.flows.watch_risks import watch_risks
 from store.experiments import find_experiment
 from store.goals import find_goal
-from store.people import load_people
+from store.people import load_names
 from store.risks import add_health_call, answer_risk, find_registered, load_register, open_risk, resolve_risks
 
 
@@ -20,9 +20,9 @@ def list_risks(services: Services, subject: str = "") -> list[tuple[Registered, 
     """The standing risks with their owner's name, the greatest exposure first, after a fresh look at the backlog."""
     watch_risks(services)
     with services.database.read() as connection:
-        people = load_people(connection)
         standing = load_register(connection, standing=True)
-    wanted = [e for e in standing if not subject or e.risk.subject.lower() == subject.lower()]
+        wanted = [e for e in standing if not subject or e.risk.subject.lower() == subject.lower()]
+        people = load_names(connection, {entry.risk.owner for entry in wanted})
     wanted.sort(key=lambda entry: (-entry.risk.exposure, entry.number))
     return [(entry, people.get(entry.risk.owner, entry.risk.owner)) for entry in wanted]
 

@@ -233,7 +233,7 @@ def resolve_person(services: Services, text: str) -> str:
     """The id behind `@U123` or `@ana`. Raises NotFound for a name nobody here goes by."""
     wanted = text.strip().lstrip("@")
     with services.database.read() as connection:
-        if wanted in load_people(connection):
+        if load_names(connection, {wanted}):
             return wanted
         found = person_named(connection, wanted)
     if found is None and not _looks_like_id(wanted):

@@ -29,7 +29,7 @@ from bot.roles import NotAllowed, Role, Roles
 from integrations.mail import Letter
 from integrations.sources.source import Source
 from store.database import Database
-from store.people import first_delivery, groups_of, load_people, members_of, save_person
+from store.people import first_delivery, groups_of, load_names, members_of, save_person
 
 
 class Landed(Protocol):
@@ -238,8 +238,8 @@ def require(connection: Connection, services: Services, caller: Caller, act: str
     """Raise NotAllowed, naming who may, unless the caller's role suffices."""
     held = caller.role or services.roles.role_of(caller.id, groups_of(connection, caller.id))
     if held.rank < needs.rank:
-        people = load_people(connection)
         who = members_of(connection, services.roles.who_may(needs))
+        people = load_names(connection, who)
         raise NotAllowed(act, held, needs, ", ".join(people.get(person_id, person_id) for person_id in who))
 
 

@@ -8,7 +8,7 @@ import click
 from backlog.cadence import read_span
 from backlog.experiment import Wanted
 from backlog.issue import Issue
-from bot.flows.read_backlog import Page, Shown, find_past, list_experiments, resolve_person, show_experiment
+from bot.flows.read_backlog import ALL, Page, Shown, find_past, list_experiments, resolve_person, show_experiment
 from bot.verbs.answer import Answer, table_of
 from bot.verbs.experiments import STAGES, pass_request, text_argument
 from bot.verbs.grammar import Request, exp
@@ -95,7 +95,7 @@ def _row(shown: Shown, priority: bool) -> tuple[object, ...]:
 def show(request: Request, /, key: str) -> Answer:
     """One experiment with all that is known."""
     # Only who reads --json gets all lines, and only a terminal has it.
-    shown = show_experiment(request.services, key, *([LINES] if request.rows else []))
+    shown = show_experiment(request.services, key, LINES if request.rows else ALL)
     e = shown.experiment
     lines = [f"{entry.at:%d %b %H:%M} {who}: {entry.act} {entry.text}".rstrip() for who, entry in shown.timeline]
     said = [f"{comment.at:%d %b %H:%M} {comment.author} in Jira: {comment.text}" for comment in shown.comments]
