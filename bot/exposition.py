@@ -25,15 +25,18 @@ class _State(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._sources()
+        if self._services.installer:
+            yield self._workspaces()
         with self._services.database.read() as connection:
             tasks, deliveries = queue.count_by_state(connection), outbox.count_by_state(connection)
-            installed = load_installations(connection) if self._services.installer else []
-        if self._services.installer:
-            left = sum(one.gone_at is not None for one in installed)
-            counts = {"installed": len(installed) - left, "left": left}
-            yield _by_state("scrumbut_workspaces", "Other workspaces by whether they have the app.", counts)
         yield _by_state("scrumbut_tasks", "Tasks of the queue.", tasks)
         yield _by_state("scrumbut_deliveries", "Rows of the outbox.", deliveries)
+
+    def _workspaces(self) -> GaugeMetricFamily:
+        with self._services.database.read() as connection:
+            left = [one.gone_at is not None for one in load_installations(connection)]
+        counts = {"installed": left.count(False), "left": left.count(True)}
+        return _by_state("scrumbut_workspaces", "Other workspaces by whether they have the app.", counts)
 
     def _sources(self) -> Iterator[GaugeMetricFamily]:
         labels = ("source", "kind")

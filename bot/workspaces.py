@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 from slack_bolt import App
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -115,7 +116,7 @@ class Workspaces:
         shut = sorted(known.keys() - self._opened.keys() - waiting - {self._settings.slack.home})
         for id_ in shut[:most]:
             self._open(known[id_])
-        return len(shut) <= (most or len(shut))
+        return most is None or len(shut) <= most
 
     def app_of(self, enterprise: str, team: str) -> App | None:
         """The Slack app of the workspace that a request comes from; None for the one at home, and for none of ours."""
@@ -127,16 +128,12 @@ class Workspaces:
         return [Route(WORKSPACES + "{workspace}/{rest:path}", _Ways(self))]
 
     def web_of(self, id_: str) -> Starlette | None:
-        """The pages of one."""
-        opened = self._opened.get(id_)
+        """The pages of one, which the clock may not have opened yet after a start; None where it has left."""
+        opened = self._find("", id_)
         return opened.web if opened else None
 
-    def services_of(self, id_: str) -> Services:
-        """What serves one. Raises KeyError."""
-        return self._opened[id_].services
-
-    def find_services(self, id_: str) -> Services | None:
-        """The same of one that another replica may have let in; None where it has left."""
+    def services_of(self, id_: str) -> Services | None:
+        """What serves one that another replica may have let in; None where it has left."""
         opened = self._find("", id_)
         return opened.services if opened else None
 
@@ -181,7 +178,7 @@ class Workspaces:
                 log.error("workspace not opened", workspace=installed.id, why=str(error))
                 self._refused[installed.id] = self._home.now() + AGAIN
                 return
-            services = replace(services, neighbour=self.find_services)
+            services = replace(services, neighbour=self.services_of)
             every = read_span(settings.sync.every)
             agenda = Agenda(
                 services, lambda: self._schedules(services, every), lambda: schedules_version(services), LOOK
@@ -208,7 +205,7 @@ class _Ways:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         params = Request(scope).path_params
-        web = self._workspaces.web_of(params["workspace"])
+        web = await run_in_threadpool(self._workspaces.web_of, params["workspace"])
         if web is None:
             await Response(status_code=404)(scope, receive, send)
             return

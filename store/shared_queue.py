@@ -74,7 +74,8 @@ def defer_delivery(connection: Connection, queue: str, after: timedelta) -> None
             connection.info[WOKEN] = True
             _defer(connection, [_Work(queue, DELIVERY, {})])
         return
-    (now,) = connection.execute(text("SELECT now()")).one()
+    now: datetime | None = connection.scalar(text("SELECT now()"))
+    assert now is not None
     second = math.ceil((now + after).timestamp())
     lock = f"{workspace_of(connection)}{DELIVERY}:{second}"
     _defer_once(connection, _Work(queue, DELIVERY, {}, lock, datetime.fromtimestamp(second, UTC)))
@@ -126,8 +127,10 @@ def count_by_state(connection: Connection) -> dict[str, int]:
 
 
 def load_waiting(connection: Connection) -> list[tuple[str, str, dict[str, Any]]]:
-    """Key, name and arguments of all that is not done yet."""
-    query = "SELECT coalesce(queueing_lock, 'moved:' || id), task_name, args FROM procrastinate_jobs "
+    """Key, name and arguments of all that is not done yet, without what says whose they are: they may be carried to
+    another place."""
+    key = "coalesce(substr(queueing_lock, length(:workspace) + 1), 'moved:' || id)"
+    query = f"SELECT {key}, task_name, args - 'workspace' FROM procrastinate_jobs "
     which = f"WHERE status IN ('todo', 'doing') AND {OURS} AND {NO_DELIVERY} ORDER BY id"
     rows = connection.execute(text(query + which), _ours(connection))
     return [(key, name, args) for key, name, args in rows]

@@ -159,6 +159,8 @@ def test_one_workspace_is_checked_backed_up_and_restored_by_itself(
     beta = databases.open(BETA)
     with beta.read() as connection:
         assert [goal.key for goal in load_goals(connection)] == ["churn"]
+        carried = [(work.key, work.args) for work, _ in queue.load_waiting(connection)]
+        assert carried == [("poll:0", {})], "the task is this workspace's now"
     assert sorted(Worked(beta).drain()) == sorted(
         [(team, name) for team in (ALPHA, BETA) for name in ("deliver_outbox", "poll_source")]
     ), "what waited waits here too, and the outbox is looked at"

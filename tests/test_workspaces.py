@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import select, update
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
@@ -125,12 +126,18 @@ class Town:
         """Let everything that is due happen, in each workspace."""
         for team in self.slack.workspaces:
             if self.workspaces.app_of("", team):
-                services = self.workspaces.services_of(team)
+                services = self.services(team)
                 run_until_settled(
                     services,
                     schedules_of(services, timedelta(minutes=10)),
                     wait=lambda seconds: self.clock.forward(seconds=seconds),
                 )
+
+    def services(self, team: str) -> Services:
+        """What serves a workspace."""
+        found = self.workspaces.services_of(team)
+        assert found is not None
+        return found
 
     def tokens(self, team: str) -> WorkspaceToken:
         """A workspace's token, as a replica that just started looks for it."""
@@ -271,7 +278,7 @@ LINES = {
 
 def test_no_verb_of_one_workspace_sees_or_changes_anything_of_another(town: Town) -> None:
     furnish(town)
-    before = everything_of(town.workspaces.services_of(ALPHA))
+    before = everything_of(town.services(ALPHA))
     assert [said for said in SAID if f"{said} {SECRET}" not in before] == [], "there is something to be seen"
     assert set(LINES) >= set(exp.commands), "a new verb needs a line here"
     said = ""
@@ -279,10 +286,10 @@ def test_no_verb_of_one_workspace_sees_or_changes_anything_of_another(town: Town
         for verb, lines in LINES.items():
             said += "".join(town.type(BETA, f"{verb} {line}") for line in lines)
     told = json.dumps([m for c in town.slack.workspaces[BETA].channels.values() for m in c.messages])
-    mine = everything_of(town.workspaces.services_of(BETA))
+    mine = everything_of(town.services(BETA))
     assert SECRET not in said + told + mine
     assert "EXP-1" in mine
-    assert everything_of(town.workspaces.services_of(ALPHA)) == before, "nothing of the first was changed"
+    assert everything_of(town.services(ALPHA)) == before, "nothing of the first was changed"
 
 
 def everything_of(services: Services) -> str:
@@ -295,7 +302,7 @@ def everything_of(services: Services) -> str:
 def test_what_the_operator_configured_for_one_workspace_no_other_has(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alpha, beta = town.workspaces.services_of(ALPHA), town.workspaces.services_of(BETA)
+    alpha, beta = town.services(ALPHA), town.services(BETA)
     assert (list(alpha.sources), list(beta.sources)) == (["files"], [])
     assert (alpha.channel, beta.channel) == ("#ml", "")
     monkeypatch.setenv("SCRUMBUT_JIRA__TOKEN", "the-operators")
@@ -311,7 +318,7 @@ def test_what_the_operator_configured_for_one_workspace_no_other_has(
 def test_a_link_of_one_workspace_opens_no_page_of_another(town: Town) -> None:
     for team in (ALPHA, BETA):
         town.type(team, "report post weekly")
-    alpha, beta = town.workspaces.services_of(ALPHA), town.workspaces.services_of(BETA)
+    alpha, beta = town.services(ALPHA), town.services(BETA)
     page = "/reports/weekly-manager-2026-W47"
     link = alpha.links.to(page, town.clock())
     assert alpha.public_url == f"{PUBLIC}/w/{ALPHA}"
@@ -326,6 +333,15 @@ def test_a_link_of_one_workspace_opens_no_page_of_another(town: Town) -> None:
     archive = TestClient(town.browser.app, base_url=PUBLIC)
     listed = archive.get(f"/w/{BETA}" + beta.links.to("/reports/", town.clock())).text
     assert f'href="/w/{BETA}{page}?' in listed, "pages lead to pages of their own workspace"
+
+
+def test_pages_are_there_from_the_first_moment_after_a_start(town: Town) -> None:
+    with closing(Workspaces(town.settings, town.home)) as started:
+        assert started.all_services() == [], "the clock has not come to any yet"
+        pages = TestClient(Starlette(routes=started.routes()), base_url=PUBLIC)
+        link = town.services(BETA).links.to("/reports/", town.clock())
+        assert pages.get(f"/w/{BETA}{link}").status_code == 200
+        assert pages.get(f"/w/T0NOBODY{link}").status_code == 404
 
 
 def stored_tokens(town: Town) -> dict[str, tuple[str, str]]:
@@ -438,7 +454,7 @@ def test_a_workspace_whose_work_hangs_keeps_no_other_waiting(town: Town) -> None
     workers.start()
     town.edge(BETA).command("report preview weekly")
     wait_for(lambda: "Weekly report" in json.dumps([_text(e.message) for e in quick.ephemerals]))
-    services = town.workspaces.services_of(ALPHA)
+    services = town.services(ALPHA)
     with services.database.read() as connection:
         assert sum(outbox.count_by_state(connection).values()) > 0
         assert "sent" not in outbox.count_by_state(connection), "the other one still waits for its first"
@@ -446,7 +462,7 @@ def test_a_workspace_whose_work_hangs_keeps_no_other_waiting(town: Town) -> None
 
 
 def test_of_the_threads_one_is_left_for_others_whatever_a_workspace_waits_for(town: Town) -> None:
-    alpha, beta = (town.workspaces.services_of(team) for team in (ALPHA, BETA))
+    alpha, beta = (town.services(team) for team in (ALPHA, BETA))
     released, at_work, done = threading.Event(), threading.Semaphore(0), list[Services]()
 
     def step(services: Services) -> bool:
@@ -524,7 +540,7 @@ def test_the_command_line_works_in_the_workspace_that_the_environment_names(
 
 
 def test_the_operator_sees_all_workspaces_and_what_waits_in_each(town: Town) -> None:
-    with town.workspaces.services_of(BETA).database.write() as connection:
+    with town.services(BETA).database.write() as connection:
         queue.defer(connection, "k", "watch_risks", {}, town.clock())
     leave(town, ALPHA)
     seen = CliRunner().invoke(app, ["workspaces", "--json", "--config", str(town.folder / "config.toml")])
